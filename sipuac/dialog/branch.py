@@ -1,0 +1,166 @@
+"""One branch of a forked INVITE: a dialog, and what became of it.
+
+    early --BYE of ours--> ending --answered--> gone
+      |                      |                   |  (a 2xx may still come: it is ACKed)
+      +--- 2xx, ACKed -------+-------------------+--> standing --BYE--> releasing --> ended
+
+A 199 is no final response (RFC 6228 section 7), and a BYE on an early dialog may cross
+the 2xx: so neither of them keeps a 2xx from making the dialog confirmed.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import ClassVar
+
+from sipuac.dialog.dialog import Dialog, DialogState
+from sipuac.dialog.fork_policy import BranchView
+from sipuac.dialog.session_state import SessionMachine
+from sipuac.machine import Transitions, step
+from sipuac.sdp.description import SessionDescription
+
+
+class BranchState(str, Enum):
+    """See the diagram in the module."""
+
+    EARLY = "early"
+    """Provisional responses came, and no end."""
+    ENDING = "ending"
+    """Our BYE on the early dialog waits for its answer."""
+    GONE = "gone"
+    """The early dialog is over without a 2xx."""
+    STANDING = "standing"
+    """Its 2xx is acknowledged."""
+    RELEASING = "releasing"
+    """Our BYE after the 2xx waits for its answer."""
+    ENDED = "ended"
+    """Over."""
+
+
+class BranchEvent(str, Enum):
+    """What moves a branch."""
+
+    CONFIRMED = "2xx acknowledged"
+    BYE_SENT = "BYE sent"
+    BYE_FINISHED = "BYE answered or failed"
+    LOST = "199, BYE of the callee, final response or timeout"
+
+
+class MediaState(str, Enum):
+    """How far the media of a branch is with its answer."""
+
+    NONE = "none"
+    APPLYING = "applying"
+    APPLIED = "applied"
+
+
+def _stay(branch: Branch) -> list[None]:
+    return []
+
+
+def _confirm(branch: Branch) -> list[None]:
+    branch.is_acked = True
+    return []
+
+
+def _terminate(branch: Branch) -> list[None]:
+    branch.dialog.state = DialogState.TERMINATED
+    return []
+
+
+class Branch:
+    """A dialog of the set.
+
+    Attributes:
+        tag: Its To tag, "" where it has none.
+        number: Its place in the order in which the dialogs showed, from 1.
+        answer: The session description that counts as its answer; None so far.
+        media: Whether the media has that answer.
+        moved_from: The branch that had the media before this one.
+        bye_number: Number of the BYE that counts; the result of an older one does not.
+        is_bye_confirmed: Whether the callee answered a BYE of ours with 2xx.
+        is_unwanted: Whether a 2xx of it gets ACK and BYE, whatever else happens.
+        fate: What became of it, in words.
+    """
+
+    __slots__ = (
+        "allows_update",
+        "answer",
+        "bye_number",
+        "contact",
+        "dialog",
+        "fate",
+        "is_acked",
+        "is_bye_confirmed",
+        "is_unwanted",
+        "media",
+        "moved_from",
+        "number",
+        "session",
+        "state",
+        "status",
+        "tag",
+    )
+
+    # fmt: off
+    transitions: ClassVar[Transitions] = {
+        BranchState.EARLY: {
+            BranchEvent.CONFIRMED:    (BranchState.STANDING,  _confirm),
+            BranchEvent.BYE_SENT:     (BranchState.ENDING,    _stay),
+            BranchEvent.LOST:         (BranchState.GONE,      _terminate),
+        },
+        BranchState.ENDING: {
+            BranchEvent.CONFIRMED:    (BranchState.STANDING,  _confirm),
+            BranchEvent.BYE_FINISHED: (BranchState.GONE,      _terminate),
+        },
+        BranchState.GONE: {
+            BranchEvent.CONFIRMED:    (BranchState.STANDING,  _confirm),
+        },
+        BranchState.STANDING: {
+            BranchEvent.BYE_SENT:     (BranchState.RELEASING, _stay),
+            BranchEvent.LOST:         (BranchState.ENDED,     _terminate),
+        },
+        BranchState.RELEASING: {
+            BranchEvent.BYE_FINISHED: (BranchState.ENDED,     _terminate),
+        },
+        BranchState.ENDED: {},
+    }
+    # fmt: on
+
+    def __init__(self, tag: str, number: int, dialog: Dialog) -> None:
+        self.tag = tag
+        self.number = number
+        self.dialog = dialog
+        self.state = BranchState.EARLY
+        self.answer: SessionDescription | None = None
+        self.media = MediaState.NONE
+        self.moved_from: str | None = None
+        self.session: SessionMachine | None = None
+        self.bye_number = 0
+        self.is_acked = False
+        self.is_bye_confirmed = False
+        self.is_unwanted = False
+        self.allows_update = False
+        self.contact: str | None = None
+        self.status = 0
+        self.fate = "ringing"
+
+    def handle(self, event: BranchEvent) -> None:
+        """Move, where the event means something in this state."""
+        step(self, event)
+
+    @property
+    def is_early(self) -> bool:
+        """Whether it has neither a 2xx nor an end."""
+        return self.state is BranchState.EARLY
+
+    @property
+    def is_resolved(self) -> bool:
+        """Whether nothing is left to be done about it."""
+        return self.state in (BranchState.GONE, BranchState.ENDED)
+
+    def view(self, media_tag: str | None) -> BranchView:
+        """What a fork policy may see."""
+        return BranchView(
+            self.tag, self.answer is not None, self.is_early, self.tag == media_tag
+        )

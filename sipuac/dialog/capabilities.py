@@ -1,0 +1,17 @@
+"""What this user agent can do, as it says so in Allow, Supported and Accept."""
+
+from __future__ import annotations
+
+ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS"
+ALLOWED_METHODS = frozenset(ALLOW.split(", "))
+
+ACCEPT = "application/sdp"
+
+# Methods that we know of but do not offer get 405; all others are unknown: 501
+# (RFC 3261 sections 8.2.1 and 21.5.2).
+KNOWN_METHODS = ALLOWED_METHODS | frozenset(
+    "INFO MESSAGE NOTIFY PRACK PUBLISH REFER REGISTER SUBSCRIBE UPDATE".split()
+)
+
+# Option tags that a peer may Require of us inside a dialog.
+UNDERSTOOD_EXTENSIONS: frozenset[str] = frozenset()

@@ -1,0 +1,210 @@
+"""One dialog: its identity, route set, remote target and sequence numbers.
+
+RFC 3261 section 12. What the dialog is used for is not its concern.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import Enum
+
+from sipuac.errors import LocalProtocolError, ParseError
+from sipuac.syntax.fields import NameAddress
+from sipuac.syntax.message import Request, Response
+from sipuac.syntax.uri import SipUri, Uri
+
+Headers = Iterable[tuple[str, str]]
+
+
+class DialogState(str, Enum):
+    """The states of RFC 3261 section 12."""
+
+    EARLY = "early"
+    CONFIRMED = "confirmed"
+    TERMINATED = "terminated"
+
+
+class Dialog:
+    """A dialog as its caller sees it.
+
+    Attributes:
+        state: Early, confirmed or terminated.
+        remote_tag: To tag of the callee; None where it has none (12.1.2).
+        remote_target: Where its requests go; None until a Contact has come.
+        route_set: The Route values, in the order in which they are written.
+        local_cseq: The number of our last request in it.
+        remote_cseq: The number of the peer's last request, None before the first.
+    """
+
+    __slots__ = (
+        "_contact",
+        "_from",
+        "_invite_cseq",
+        "_product",
+        "_request_target",
+        "_to",
+        "call_id",
+        "is_secure",
+        "local_cseq",
+        "local_tag",
+        "remote_cseq",
+        "remote_tag",
+        "remote_target",
+        "route_set",
+        "state",
+    )
+
+    def __init__(self, invite: Request, remote_tag: str | None) -> None:
+        """An early dialog of this INVITE; `refresh` tells it what a response says."""
+        self.state = DialogState.EARLY
+        self.call_id = invite.call_id
+        self.local_tag = invite.from_tag
+        self.remote_tag = remote_tag
+        self._from = invite.get("From") or ""
+        self._to = invite.get("To") or ""
+        if remote_tag is not None:
+            self._to = f"{self._to};tag={remote_tag}"
+        self._contact = invite.get("Contact")
+        self._product = invite.get("User-Agent")
+        self._invite_cseq = invite.cseq.number
+        self._request_target = invite.uri
+        self.local_cseq = self._invite_cseq
+        self.remote_cseq: int | None = None
+        self.remote_target: Uri | None = None
+        self.route_set: tuple[NameAddress, ...] = ()
+        self.is_secure = isinstance(invite.uri, SipUri) and invite.uri.is_secure
+
+    def learn(self, response: Response) -> None:
+        """Take route set and target of the response that made the dialog (12.1.2).
+
+        Raises:
+            ParseError: Its Contact or Record-Route cannot be read; what could is kept.
+        """
+        self.remote_target = self._target_of(response) or self.remote_target
+        self.route_set = tuple(reversed(response.record_routes))
+
+    def fill_target(self, response: Response) -> None:
+        """Take a target where there is none yet, from a later provisional response.
+
+        An unreliable response brings no *new* target (RFC 6141 section 4.9), but filling
+        an empty one is no refresh.
+        """
+        if self.remote_target is None:
+            self.learn(response)
+
+    def confirm(self, response: Response) -> bool:
+        """Become confirmed by this 2xx (RFC 3261 section 13.2.2.4).
+
+        The route set is computed anew, the sequence numbers stay, and the Contact is a
+        new remote target (RFC 6141 section 4.9).
+
+        Returns:
+            False where the 2xx has no usable Contact: its requests then go to the
+            Request-URI of the INVITE, which may reach nobody.
+        """
+        self.state = DialogState.CONFIRMED
+        try:
+            self.route_set = tuple(reversed(response.record_routes))
+            target = self._target_of(response)
+        except ParseError:
+            target = None
+        if target is not None:
+            self.remote_target = target
+            return True
+        self.remote_target = self._request_target
+        return False
+
+    def refresh_target(self, message: Request | Response) -> None:
+        """Take Contact of a target refresh request, or of a 2xx to ours (12.2.1.2)."""
+        target = self._target_of(message)
+        if target is not None:
+            self.remote_target = target
+
+    @staticmethod
+    def _target_of(message: Request | Response) -> Uri | None:
+        contacts = message.contacts
+        if not contacts or not isinstance(contacts[0].uri, SipUri):
+            return None
+        return contacts[0].uri
+
+    def next_hop(self) -> Uri:
+        """The URI whose servers get the requests of this dialog (12.2.1.1, 8.1.2)."""
+        if self.route_set:
+            return self.route_set[0].uri
+        return self._target()
+
+    def _target(self) -> Uri:
+        if self.remote_target is None:
+            raise LocalProtocolError("this dialog has no remote target yet")
+        return self.remote_target
+
+    def request(
+        self,
+        method: str,
+        *,
+        headers: Headers = (),
+        body: bytes = b"",
+        has_contact: bool = False,
+    ) -> Request:
+        """The next request in this dialog, without Via (RFC 3261 section 12.2.1.1).
+
+        Args:
+            method: Any but ACK and CANCEL.
+            headers: More fields, such as Reason or Content-Type.
+            body: The body, described by the fields given.
+            has_contact: Whether it is a target refresh request.
+
+        Raises:
+            LocalProtocolError: There is no remote target.
+        """
+        self._target()
+        self.local_cseq += 1
+        return self._request(method, self.local_cseq, headers, body, has_contact)
+
+    def ack(self, *, headers: Headers = (), body: bytes = b"") -> Request:
+        """The ACK of the INVITE's 2xx, with the INVITE's CSeq number (13.2.2.4)."""
+        return self._request("ACK", self._invite_cseq, headers, body, False)
+
+    def _request(
+        self,
+        method: str,
+        cseq: int,
+        headers: Headers,
+        body: bytes,
+        has_contact: bool,
+    ) -> Request:
+        target = self._target()
+        if isinstance(target, SipUri):
+            target = target.request_target()
+        routes = [str(route) for route in self.route_set]
+        if self.route_set:
+            first = self.route_set[0].uri
+            if isinstance(first, SipUri) and not first.is_loose_router:
+                # RFC 3261 12.2.1.1: a strict router wants its own URI in the
+                # Request-URI, and finds the remote target last in Route.
+                routes = [*routes[1:], f"<{target}>"]
+                target = first.request_target()
+        fields = [("Route", route) for route in routes]
+        fields.append(("Max-Forwards", "70"))
+        fields.append(("From", self._from))
+        fields.append(("To", self._to))
+        fields.append(("Call-ID", self.call_id))
+        fields.append(("CSeq", f"{cseq} {method}"))
+        if has_contact and self._contact is not None:
+            fields.append(("Contact", self._contact))
+        if self._product is not None:
+            fields.append(("User-Agent", self._product))
+        fields.extend(headers)
+        return Request(method, target, fields, body)
+
+    def is_in_order(self, request: Request) -> bool:
+        """Whether the peer's request is newer than all before it (12.2.2).
+
+        Its number is remembered. ACK and CANCEL bear the number of their INVITE and are
+        not asked about.
+        """
+        number = request.cseq.number
+        if self.remote_cseq is not None and number <= self.remote_cseq:
+            return False
+        self.remote_cseq = number
+        return True

@@ -1,0 +1,175 @@
+"""What happens to a call, as the values that everybody gets to see.
+
+These are the bodies of the events: `ua/events.py` stamps them with the time, the Call-ID and
+the From tag, and writes them as JSON. One class an event; the attributes are the keys.
+`to_tag` names the branch: the To tag of the callee's dialog, "" where it has none.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Base of all events of a call."""
+
+    event: ClassVar[str] = ""
+
+
+@dataclass(frozen=True, slots=True)
+class InviteSent(Event):
+    """The INVITE was handed to the transport (once for each transaction of the call)."""
+
+    event: ClassVar[str] = "invite-sent"
+
+
+@dataclass(frozen=True, slots=True)
+class Trying(Event):
+    """A 100 came: the next hop has the INVITE."""
+
+    event: ClassVar[str] = "trying"
+
+
+@dataclass(frozen=True, slots=True)
+class Provisional(Event):
+    """A 101 to 199 came; `to_tag` is None where the response has none."""
+
+    event: ClassVar[str] = "provisional"
+    status: int
+    reason: str
+    to_tag: str | None
+    reliable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class EarlyMedia(Event):
+    """Media runs with this branch although nobody has answered yet."""
+
+    event: ClassVar[str] = "early-media"
+    to_tag: str
+
+
+@dataclass(frozen=True, slots=True)
+class MediaMoved(Event):
+    """The one media session now has the answer of this branch."""
+
+    event: ClassVar[str] = "media-moved"
+    to_tag: str
+    from_branch: str
+
+
+@dataclass(frozen=True, slots=True)
+class Forked(Event):
+    """A further dialog of the INVITE showed, and this is what is done about it.
+
+    Attributes:
+        action: What the fork policy decided, such as "cancel-extra", "hold" or "leave".
+        contact, record_route, server: Those fields of the response, so that one can tell
+            who forked; None where it has none.
+    """
+
+    event: ClassVar[str] = "forked"
+    to_tag: str
+    action: str
+    contact: str | None = None
+    record_route: str | None = None
+    server: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Probe(Event):
+    """The media dialog was asked whether it still lives; `result` once known."""
+
+    event: ClassVar[str] = "probe"
+    to_tag: str
+    method: str
+    result: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExtraEnded(Event):
+    """A dialog that nobody wants was ended; `status` is the answer to our BYE.
+
+    `status` is 0 where no answer came, and where no BYE could be sent.
+    """
+
+    event: ClassVar[str] = "extra-ended"
+    to_tag: str
+    by: str
+    status: int
+
+
+@dataclass(frozen=True, slots=True)
+class EarlyDialogEnded(Event):
+    """An early dialog is over: by "199", "BYE" (the callee's), "final" or "timeout"."""
+
+    event: ClassVar[str] = "early-dialog-ended"
+    to_tag: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answered(Event):
+    """A first 2xx of this branch came."""
+
+    event: ClassVar[str] = "answered"
+    status: int
+    to_tag: str
+
+
+@dataclass(frozen=True, slots=True)
+class Established(Event):
+    """The call stands: ACK sent, media has both descriptions."""
+
+    event: ClassVar[str] = "established"
+    to_tag: str
+    local_sdp: str
+    remote_sdp: str
+
+
+@dataclass(frozen=True, slots=True)
+class RedirectedTo(Event):
+    """A 3xx came, with these URIs."""
+
+    event: ClassVar[str] = "redirected"
+    status: int
+    contacts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelling(Event):
+    """Our CANCEL is asked for, and sent as soon as the protocol allows."""
+
+    event: ClassVar[str] = "cancelling"
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProtocolWarning(Event):
+    """The peer did something odd that we could live with, or the user should know it."""
+
+    event: ClassVar[str] = "warning"
+    message: str
+    to_tag: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ended(Event):
+    """The established call is over; `duration` in seconds, None if it never stood."""
+
+    event: ClassVar[str] = "ended"
+    by: str
+    duration: float | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Failed(Event):
+    """The call does not stand. `error` is the class name in `sipuac.errors`."""
+
+    event: ClassVar[str] = "failed"
+    error: str
+    status: int | None
+    message: str

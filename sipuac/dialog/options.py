@@ -1,0 +1,66 @@
+"""What was asked for of one INVITE, as far as its dialogs need to know."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from sipuac.dialog.fork_policy import CancelExtras, FirstAnswer, ForkPolicy
+from sipuac.errors import LocalProtocolError
+
+
+@dataclass(frozen=True, slots=True)
+class InviteOptions:
+    """Times are seconds.
+
+    Attributes:
+        policy: What to do about forks.
+        has_early_media: Whether the first answer in a provisional response starts media.
+        can_replace_answer, can_fork_offer: What the media can do.
+        extra_ringing: "end" or "keep": what to do with extras that only ring.
+        answer_timeout: CANCEL when nobody has answered after so long.
+        fork_hold: How long a newcomer waits for news of the media dialog.
+        fork_grace: How long the media dialog has to answer after an extra did.
+        max_extras: How many extras are ended before the call fails.
+        linger: 64*T1: how long 2xx may still come after a final response.
+    """
+
+    policy: ForkPolicy = field(default_factory=FirstAnswer)
+    has_early_media: bool = False
+    can_replace_answer: bool = True
+    can_fork_offer: bool = True
+    extra_ringing: str = "end"
+    answer_timeout: float = 180.0
+    fork_hold: float = 4.0
+    fork_grace: float = 4.0
+    max_extras: int = 8
+    linger: float = 32.0
+
+    def check(self) -> None:
+        """Refuse what cannot be, before anything is sent.
+
+        Raises:
+            LocalProtocolError: The options contradict each other or the media.
+        """
+        policy = self.policy
+        if policy.needs_early_media and not self.has_early_media:
+            raise LocalProtocolError(f"on_fork={policy.name} needs early_media")
+        if policy.needs_replaceable_answer and not self.can_replace_answer:
+            raise LocalProtocolError(
+                f"on_fork={policy.name} needs media that can replace its answer"
+            )
+        if policy.needs_forkable_offer and not self.can_fork_offer:
+            raise LocalProtocolError(
+                f"on_fork={policy.name} needs media that can fork its offer"
+            )
+        if self.extra_ringing not in ("end", "keep"):
+            raise LocalProtocolError("extra_ringing is 'end' or 'keep'")
+        for name in ("answer_timeout", "fork_hold", "fork_grace"):
+            if not 0 < getattr(self, name) < 2**31:
+                raise LocalProtocolError(f"{name} must be a positive number of seconds")
+        if self.max_extras < 0:
+            raise LocalProtocolError("max_extras cannot be negative")
+
+
+def default_policy(*, has_early_media: bool) -> ForkPolicy:
+    """The policy where the user names none."""
+    return CancelExtras() if has_early_media else FirstAnswer()

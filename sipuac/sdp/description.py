@@ -1,0 +1,388 @@
+"""A session description that keeps its lines (RFC 8866).
+
+Parsed, a description gives typed views of what the offer/answer model reads and keeps
+all the rest as it came: rendering gives the same octets back. To change one, take its
+lines and make another.
+
+`parse` has two measures. What a peer sent is taken as well as it can be understood:
+only what the offer/answer model needs must be right. What we are to send ourselves
+(`is_strict`) must be what section 9 of RFC 8866 allows; `sipuac.sdp.grammar` holds
+those checks.
+
+Departs from RFC 8866 section 5 because deployed peers do: in descriptions received,
+optional lines may stand in any order within their section, s= may be empty, and more
+than one space between subfields and empty lines at the end do no harm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from sipuac.errors import LocalProtocolError, ParseError
+from sipuac.sdp.fields import (
+    Attribute,
+    Connection,
+    Direction,
+    Encoding,
+    Origin,
+    Time,
+    is_token,
+    number,
+    subfields,
+)
+from sipuac.sdp.grammar import check_grammar
+from sipuac.sdp.payload_types import STATIC_ENCODINGS
+
+_SESSION_LETTERS = frozenset("vosiuepcbtrzka")
+_MEDIA_LETTERS = frozenset("micbka")
+_ONCE_IN_SESSION = "vosiuck"
+_ONCE_IN_MEDIA = "ik"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How large a description may be before it is refused unread.
+
+    Attributes:
+        max_size: Octets of the whole description.
+        max_lines: Lines of the whole description.
+        max_streams: m= lines.
+    """
+
+    max_size: int = 65_536
+    max_lines: int = 2_000
+    max_streams: int = 64
+
+
+DEFAULT_LIMITS = Limits()
+
+# What we make repeats some of what a peer sent beside what is ours, and is never
+# refused for it.
+_LIMITS_OF_OURS = Limits(max_size=262_144, max_lines=8_000, max_streams=128)
+
+
+@dataclass(frozen=True, slots=True)
+class MediaDescription:
+    """One stream: an m= line and the lines that belong to it (5.14).
+
+    Attributes:
+        lines: All of them, the m= line first, without line ends.
+        media: "audio", "video" and the like.
+        port: Transport port; 0 means that the stream is refused or removed.
+        port_count: Number of ports, behind the slash of the port; 1 where there is
+            none.
+        protocol: Such as "RTP/AVP".
+        formats: As on the m= line, the most wanted first.
+        connection: Own c= line, the first where there are several, else the session's.
+        direction: Own attribute, else the session's, else sendrecv.
+        attributes: Own attributes in their order.
+        encodings: Payload type to encoding, of the rtpmap lines.
+        parameters: Format to its parameters, of the fmtp lines.
+    """
+
+    lines: tuple[str, ...]
+    media: str
+    port: int
+    port_count: int
+    protocol: str
+    formats: tuple[str, ...]
+    connection: Connection
+    direction: Direction
+    attributes: tuple[Attribute, ...] = field(repr=False)
+    encodings: Mapping[str, Encoding] = field(repr=False, hash=False)
+    parameters: Mapping[str, str] = field(repr=False, hash=False)
+
+    @property
+    def is_disabled(self) -> bool:
+        """Whether the port is zero: refused, removed, not to be used (RFC 3264 5.1)."""
+        return self.port == 0
+
+    @property
+    def is_rtp(self) -> bool:
+        """Whether the formats are RTP payload types."""
+        return "RTP" in self.protocol.upper().split("/")
+
+    @property
+    def rtcp_port(self) -> int:
+        """Port for RTCP: that of a=rtcp (RFC 3605), else the one after the RTP port."""
+        for value in self.values("rtcp"):
+            port = value.partition(" ")[0]
+            if port.isascii() and port.isdigit() and len(port) < 6:
+                return int(port)
+        return self.port + 1
+
+    def values(self, name: str) -> list[str]:
+        """Values of all own attributes of this name; "" for one without a value."""
+        return [a.value or "" for a in self.attributes if a.name == name]
+
+    def has(self, name: str) -> bool:
+        """Whether an own attribute of this name is there."""
+        return any(attribute.name == name for attribute in self.attributes)
+
+    def encoding(self, payload_type: str) -> Encoding | None:
+        """What the payload type stands for, by rtpmap or RFC 3551; None if unknown."""
+        if not self.is_rtp:
+            return None
+        return self.encodings.get(payload_type) or STATIC_ENCODINGS.get(payload_type)
+
+    def format_key(self, format: str) -> tuple[str, int, int]:
+        """A value that is equal for formats that mean the same, in whatever stream.
+
+        For RTP it is made of the encoding, because the payload type numbers of the two
+        sides may differ (RFC 3264 section 5.1).
+        """
+        encoding = self.encoding(format)
+        if encoding is None:
+            return (format, 0, 0)
+        return (encoding.name.lower(), encoding.clock_rate, encoding.channels)
+
+
+@dataclass(frozen=True, slots=True)
+class SessionDescription:
+    """A whole session description; two are equal when their text is.
+
+    Attributes:
+        text: As received or made, with its line ends.
+        session_lines: The lines before the first m= line, without line ends.
+        origin: The o= line.
+        name: The s= line.
+        connection: The c= line of the session, None where each stream has its own.
+        times: The t= lines.
+        attributes: Attributes of the session in their order.
+        media: The streams.
+    """
+
+    text: str
+    session_lines: tuple[str, ...] = field(compare=False, repr=False)
+    origin: Origin = field(compare=False, repr=False)
+    name: str = field(compare=False, repr=False)
+    connection: Connection | None = field(compare=False, repr=False)
+    times: tuple[Time, ...] = field(compare=False, repr=False)
+    attributes: tuple[Attribute, ...] = field(compare=False, repr=False)
+    media: tuple[MediaDescription, ...] = field(compare=False, repr=False)
+
+    @classmethod
+    def parse(
+        cls,
+        source: bytes | str,
+        *,
+        limits: Limits = DEFAULT_LIMITS,
+        is_strict: bool = False,
+    ) -> SessionDescription:
+        """Read a description.
+
+        Args:
+            source: The body of a message, or its text.
+            limits: What is refused unread.
+            is_strict: Whether to ask for all that we must keep to when sending.
+
+        Raises:
+            ParseError: Not a usable description; its text says which line and why.
+        """
+        text = _decoded(source, limits)
+        lines = _split(text, limits)
+        starts = [index for index, line in enumerate(lines) if line[0] == "m"]
+        if len(starts) > limits.max_streams:
+            raise ParseError(f"SDP with {len(starts)} streams", 488)
+        sections = [
+            tuple(lines[start:stop])
+            for start, stop in zip([0, *starts], [*starts, len(lines)], strict=True)
+        ]
+        if is_strict:
+            check_grammar(sections[0], sections[1:])
+        return _built(text, sections[0], sections[1:])
+
+    @classmethod
+    def of_lines(cls, lines: Iterable[str]) -> SessionDescription:
+        """A description of these lines, each ended by CRLF (section 5).
+
+        Raises:
+            LocalProtocolError: A line holds a line end of its own.
+            ParseError: The lines are no description.
+        """
+        chosen = tuple(lines)
+        for line in chosen:
+            if "\r" in line or "\n" in line:
+                raise LocalProtocolError(f"line end inside the SDP line {line[:60]!r}")
+        text = "".join(f"{line}\r\n" for line in chosen)
+        return cls.parse(text, limits=_LIMITS_OF_OURS)
+
+    @classmethod
+    def of_sections(
+        cls, session: Sequence[str], media: Iterable[Sequence[str]]
+    ) -> SessionDescription:
+        """As `of_lines`, of the session's lines and those of each stream."""
+        return cls.of_lines([*session, *(line for lines in media for line in lines)])
+
+    def render(self) -> bytes:
+        """The octets of the description, those that were parsed where it was parsed."""
+        return self.text.encode("utf-8", "surrogateescape")
+
+    def __str__(self) -> str:
+        return self.text
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """All lines without their ends."""
+        return (*self.session_lines, *(line for m in self.media for line in m.lines))
+
+    def values(self, name: str) -> list[str]:
+        """Values of all session attributes of this name; "" for one without a value."""
+        return [a.value or "" for a in self.attributes if a.name == name]
+
+    def has(self, name: str) -> bool:
+        """Whether a session attribute of this name is there."""
+        return any(attribute.name == name for attribute in self.attributes)
+
+    def with_origin(self, origin: Origin) -> SessionDescription:
+        """The same description with another o= line."""
+        session = [
+            f"o={origin}" if line[0] == "o" else line for line in self.session_lines
+        ]
+        return SessionDescription.of_sections(session, [m.lines for m in self.media])
+
+
+def _decoded(source: bytes | str, limits: Limits) -> str:
+    """The text of the source, checked for size and for what no line may hold."""
+    try:
+        octets = (
+            source
+            if isinstance(source, bytes)
+            else source.encode("utf-8", "surrogateescape")
+        )
+    except UnicodeEncodeError:
+        raise ParseError("SDP holds a character that has no octets") from None
+    if len(octets) > limits.max_size:
+        raise ParseError(f"SDP of {len(octets)} octets", 488)
+    if b"\0" in octets:
+        raise ParseError("SDP holds a NUL")
+    return octets.decode("utf-8", "surrogateescape")
+
+
+def _split(text: str, limits: Limits) -> list[str]:
+    """The lines without their ends, each checked to be `<letter>=...`."""
+    # RFC 8866 5: "parsers SHOULD be tolerant and also accept lines terminated with a
+    # single newline character".
+    lines = [line.removesuffix("\r") for line in text.split("\n")]
+    while lines and not lines[-1]:
+        lines.pop()
+    if len(lines) > limits.max_lines:
+        raise ParseError(f"SDP of {len(lines)} lines", 488)
+    if not lines:
+        raise ParseError("SDP is empty")
+    for line in lines:
+        if len(line) < 2 or line[1] != "=":
+            raise ParseError(f"not an SDP line: {line[:60]!r}")
+        if "\r" in line:
+            raise ParseError(f"carriage return inside the SDP line {line[:60]!r}")
+    if lines[0] != "v=0":
+        raise ParseError(f"SDP does not start with v=0 but with {lines[0][:60]!r}")
+    return lines
+
+
+def _built(
+    text: str, session: tuple[str, ...], streams: Sequence[tuple[str, ...]]
+) -> SessionDescription:
+    """The description of lines that are already taken apart."""
+    _check_letters(session, _SESSION_LETTERS, _ONCE_IN_SESSION, "session")
+    by_letter: dict[str, list[str]] = {letter: [] for letter in "osct"}
+    for line in session:
+        by_letter.setdefault(line[0], []).append(line[2:])
+    for letter in "ost":
+        if not by_letter[letter]:
+            raise ParseError(f"SDP without {letter}=")
+    connection = Connection.parse(by_letter["c"][0]) if by_letter["c"] else None
+    attributes = _attributes(session)
+    direction = _direction(attributes) or Direction.SENDRECV
+    return SessionDescription(
+        text=text,
+        session_lines=session,
+        origin=Origin.parse(by_letter["o"][0]),
+        name=by_letter["s"][0],
+        connection=connection,
+        times=tuple(Time.parse(value) for value in by_letter["t"]),
+        attributes=attributes,
+        media=tuple(_stream(lines, connection, direction) for lines in streams),
+    )
+
+
+def _stream(
+    lines: tuple[str, ...], connection: Connection | None, direction: Direction
+) -> MediaDescription:
+    """One stream, which takes from the session what it does not say itself."""
+    _check_letters(lines, _MEDIA_LETTERS, _ONCE_IN_MEDIA, "media")
+    parts = subfields(lines[0][2:])
+    if len(parts) < 4:
+        raise ParseError(f"m= has {len(parts)} subfields instead of 4 or more")
+    media, port_text, protocol, *formats = parts
+    for token in (media, *protocol.split("/"), *formats):
+        if not is_token(token):
+            raise ParseError(f"m= with {token[:60]!r}, which is not a token")
+    port, slash, count = port_text.partition("/")
+    connections = [Connection.parse(line[2:]) for line in lines if line[0] == "c"]
+    if connections:
+        connection = connections[0]
+    if connection is None:
+        raise ParseError(f"no c= for the {media} stream (RFC 8866 5.7)", 488)
+    attributes = _attributes(lines)
+    encodings, parameters = _formats(attributes)
+    return MediaDescription(
+        lines=lines,
+        media=media,
+        port=number(port, "port in m=", 65_535),
+        port_count=number(count, "number of ports in m=") if slash else 1,
+        protocol=protocol,
+        formats=tuple(formats),
+        connection=connection,
+        direction=_direction(attributes) or direction,
+        attributes=attributes,
+        encodings=encodings,
+        parameters=parameters,
+    )
+
+
+def _check_letters(
+    lines: Sequence[str], allowed: frozenset[str], once: str, section: str
+) -> None:
+    """Refuse unknown letters, misplaced ones and repeated ones (section 5)."""
+    seen: set[str] = set()
+    for line in lines:
+        letter = line[0]
+        if letter not in allowed:
+            # "An SDP parser MUST completely ignore or reject any session description
+            # that contains a type letter that it does not understand."
+            raise ParseError(f"{letter!r}= in a {section} description")
+        if letter in seen and letter in once:
+            raise ParseError(f"more than one {letter}= in a {section} description")
+        seen.add(letter)
+
+
+def _attributes(lines: Sequence[str]) -> tuple[Attribute, ...]:
+    return tuple(Attribute.parse(line[2:]) for line in lines if line[0] == "a")
+
+
+def _direction(attributes: Sequence[Attribute]) -> Direction | None:
+    """The first direction among the attributes, None where there is none."""
+    for attribute in attributes:
+        if attribute.value is None and attribute.name in Direction._value2member_map_:
+            return Direction(attribute.name)
+    return None
+
+
+def _formats(
+    attributes: Sequence[Attribute],
+) -> tuple[dict[str, Encoding], dict[str, str]]:
+    """What rtpmap and fmtp say of the formats; unreadable ones say nothing."""
+    encodings: dict[str, Encoding] = {}
+    parameters: dict[str, str] = {}
+    for attribute in attributes:
+        format, _, rest = (attribute.value or "").partition(" ")
+        if attribute.name == "fmtp":
+            parameters.setdefault(format, rest.strip(" "))
+        elif attribute.name == "rtpmap":
+            try:
+                encodings.setdefault(format, Encoding.parse(rest.strip(" ")))
+            except ParseError:
+                continue  # as an attribute that is not understood (5.13)
+    return encodings, parameters

@@ -1,0 +1,1 @@
+"""What runs under twistd: the inviter service, its options, the HTTP API."""

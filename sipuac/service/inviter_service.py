@@ -1,0 +1,141 @@
+"""The service that places calls: a child of any `MultiService`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred, fail
+from twisted.python.failure import Failure
+
+from sipuac.errors import LocalProtocolError
+from sipuac.media.interfaces import IMediaFactory
+from sipuac.media.static import StaticMedia
+from sipuac.ua.endpoint import Endpoint
+from sipuac.ua.invitation import Invitation
+from sipuac.ua.inviter import (
+    DEFAULT_USER_AGENT,
+    Inviter,
+    parse_identity,
+    parse_proxy,
+)
+from sipuac.ua.session import Session
+from sipuac.ua.user_agent import SocketSettings, Timers
+
+
+class InviterService(Service):
+    """Opens the sockets, places calls, and ends what is left when it stops.
+
+    Args:
+        identity: Who calls: a URI, or `"Name" <URI>`.
+        proxy: URI of the outbound proxy; None for none.
+        reactor: Where the sockets are; None for the global one, when it is started.
+        bind: Address to place calls from where `listen` names no other; "" for
+            whichever reaches the next hop.
+        listen: Endpoint strings such as `udp:5060:interface=127.0.0.1`.
+        media: Makes the media of calls that bring none of their own; None for a plain
+            audio offer that nothing stands behind.
+        user_agent: The User-Agent field; None leaves it out.
+        hosts: Addresses by name, instead of DNS.
+        tls_ca: PEM file with the roots to trust instead of the system's.
+        advertise: Host to name in Via and Contact instead of our own address.
+        drain: Seconds that stopping may take to CANCEL and BYE what is left.
+        timers: T1, T2 and T4.
+
+    Attributes:
+        endpoint, inviter: None while the service is stopped.
+
+    Raises:
+        LocalProtocolError: One of the arguments cannot be used.
+    """
+
+    def __init__(
+        self,
+        identity: str,
+        proxy: str | None = None,
+        *,
+        reactor: Any = None,
+        bind: str = "",
+        listen: Sequence[str] = (),
+        media: IMediaFactory | None = None,
+        user_agent: str | None = DEFAULT_USER_AGENT,
+        hosts: Mapping[str, str] | None = None,
+        tls_ca: str | None = None,
+        advertise: str | None = None,
+        drain: float = 10.0,
+        timers: Timers | None = None,
+    ) -> None:
+        parse_identity(identity)
+        if proxy is not None:
+            parse_proxy(proxy)
+        self._identity = identity
+        self._proxy = proxy
+        self._reactor = reactor
+        self._sockets = SocketSettings(
+            bind=bind, listen=listen, tls_ca=tls_ca, advertise=advertise, hosts=hosts
+        )
+        self._media: IMediaFactory = media or StaticMedia(address=bind or "127.0.0.1")
+        self._user_agent = user_agent
+        self._drain = drain
+        self._timers = timers
+        self.endpoint: Endpoint | None = None
+        self.inviter: Inviter | None = None
+
+    def privilegedStartService(self) -> None:
+        """Open the sockets.
+
+        Raises:
+            TransportFailed: One of them cannot be opened.
+        """
+        if self.endpoint is None:
+            self._open()
+
+    def startService(self) -> None:
+        """See `IService`; opens the sockets where that was not done before."""
+        self.privilegedStartService()
+        super().startService()
+
+    def _open(self) -> None:
+        reactor = self._reactor
+        if reactor is None:
+            from twisted.internet import reactor
+        endpoint = self._sockets.make_endpoint(reactor, self._timers)
+        failures: list[Failure] = []
+        # Listening is a matter of this very moment, though the interface may wait.
+        endpoint.start().addErrback(failures.append)
+        if failures:
+            failures[0].raiseException()
+        self.endpoint = endpoint
+        self.inviter = Inviter(
+            endpoint,
+            self._identity,
+            proxy=self._proxy,
+            media=self._media,
+            user_agent=self._user_agent,
+        )
+
+    def stopService(self) -> Deferred[None] | None:
+        """CANCEL and BYE what is left, for `drain` seconds at most, and close all."""
+        super().stopService()
+        endpoint, inviter = self.endpoint, self.inviter
+        self.inviter = None
+        if endpoint is None or inviter is None:
+            return None
+        return inviter.drain(self._drain).addCallback(self._close)
+
+    def _close(self, ignored: object) -> Deferred[None] | None:
+        endpoint, self.endpoint = self.endpoint, None
+        return None if endpoint is None else endpoint.stop()
+
+    def invite(self, target: str, **options: Any) -> Deferred[Invitation]:
+        """Send an INVITE; see `Inviter.invite` for the options and the result."""
+        if self.inviter is None:
+            return fail(LocalProtocolError("the service is not running"))
+        return self.inviter.invite(target, **options)
+
+    def call(self, target: str, **options: Any) -> Deferred[Session]:
+        """Place a call and wait until it stands; see `Inviter.call`."""
+        if self.inviter is None:
+            return fail(LocalProtocolError("the service is not running"))
+        return self.inviter.call(target, **options)

@@ -1,0 +1,371 @@
+"""The header fields of a message, and what they mean (RFC 3261 sections 7.3 and 20).
+
+The rows are kept as they came. A field is read when somebody asks for it, once. The
+Call-ID, the branch, the tags and CSeq, which decide where a message belongs, are found
+without reading the rest of their fields where that is safe.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+from sipuac.errors import ParseError
+from sipuac.syntax.fields import (
+    CSeq,
+    MediaType,
+    NameAddress,
+    Reason,
+    RetryAfter,
+    Via,
+    Warning,
+    parse_expires,
+    parse_max_breadth,
+    parse_max_forwards,
+    parse_rseq,
+)
+from sipuac.syntax.lexical import WHITE_SPACE, split_list
+from sipuac.syntax.names import USUAL_SPELLINGS, canonical_name
+
+_T = TypeVar("_T")
+
+# What makes the fast search for a parameter unsafe: quotes, spaces, lists.
+_UNSAFE = re.compile(r'[" \t,]')
+
+
+class Headers:
+    """Header fields in order, by name and as typed values.
+
+    All typed properties but `reasons` and `warnings` raise `ParseError` where the field
+    is malformed, and where it is mandatory and absent. The lists that they return are
+    kept: do not change them.
+    """
+
+    __slots__ = ("_names", "_parsed", "_values")
+
+    # Rows as two lists of equal length. Names are canonical where they are known, and
+    # as written otherwise.
+    _names: list[str]
+    _values: list[str]
+    # Results of the typed properties by the name of the property: `Any`, as each has a
+    # type of its own.
+    _parsed: dict[str, Any]
+
+    def __init__(self, rows: Iterable[tuple[str, str]]) -> None:
+        """Take rows in order, in any spelling of their names."""
+        names = []
+        values = []
+        usual = USUAL_SPELLINGS
+        for name, value in rows:
+            names.append(usual.get(name) or canonical_name(name))
+            values.append(value)
+        self._names = names
+        self._values = values
+        self._parsed = {}
+
+    # Rows
+
+    def get(self, name: str) -> str | None:
+        """Value of the first row of a field, by any spelling of its name."""
+        key = USUAL_SPELLINGS.get(name)
+        if key is not None:
+            names = self._names
+            return self._values[names.index(key)] if key in names else None
+        indexes = self._indexes(name)
+        return self._values[indexes[0]] if indexes else None
+
+    def get_all(self, name: str) -> list[str]:
+        """Values of all rows of a field, as they came: lists are not split."""
+        return [self._values[index] for index in self._indexes(name)]
+
+    def header_items(self) -> list[tuple[str, str]]:
+        """All rows in order: canonical name (unknown ones as written) and value."""
+        return list(zip(self._names, self._values, strict=True))
+
+    def header_names(self) -> list[str]:
+        """Names of all rows in order, as `header_items` has them; not to be changed."""
+        return self._names
+
+    def _indexes(self, name: str) -> list[int]:
+        names = self._names
+        key = USUAL_SPELLINGS.get(name) or canonical_name(name)
+        if key in USUAL_SPELLINGS:
+            if key not in names:
+                return []
+            return [index for index, known in enumerate(names) if known == key]
+        key = key.lower()
+        return [index for index, known in enumerate(names) if known.lower() == key]
+
+    def _first(self, key: str) -> str | None:
+        """First value of a field, by its canonical name."""
+        names = self._names
+        return self._values[names.index(key)] if key in names else None
+
+    def _required(self, key: str) -> str:
+        names = self._names
+        if key not in names:
+            raise ParseError(f"{key} is missing")
+        return self._values[names.index(key)]
+
+    def _elements(self, key: str) -> list[str]:
+        """All values of a list field, its rows split at their commas."""
+        names = self._names
+        elements: list[str] = []
+        if key in names:
+            for known, value in zip(names, self._values, strict=True):
+                if known == key:
+                    elements += split_list(value)
+        return elements
+
+    def _once(self, key: str, read: Callable[[], _T]) -> _T:
+        """What `read` returned when it was first called for this key."""
+        parsed = self._parsed
+        if key not in parsed:
+            parsed[key] = read()
+        result: _T = parsed[key]
+        return result
+
+    def _locate_top_via(self) -> tuple[int, str]:
+        """Row of the top Via, and the other values in that row."""
+        if "Via" not in self._names:
+            raise ParseError("Via is missing")
+        index = self._names.index("Via")
+        return index, ", ".join(split_list(self._values[index])[1:])
+
+    # What decides where a message belongs
+
+    @property
+    def call_id(self) -> str:
+        """The Call-ID, compared with regard to case (section 20.8)."""
+        return self._required("Call-ID")
+
+    @property
+    def cseq(self) -> CSeq:
+        """Number and method of the request that this is or answers (section 20.16)."""
+        parsed = self._parsed
+        if "cseq" not in parsed:
+            parsed["cseq"] = CSeq.parse(self._required("CSeq"))
+        cseq: CSeq = parsed["cseq"]
+        return cseq
+
+    @property
+    def branch(self) -> str | None:
+        """Branch of the top Via, None where it has none (RFC 2543 had none)."""
+        parsed = self._parsed
+        if "branch" not in parsed:
+            parsed["branch"] = self._read_branch()
+        branch: str | None = parsed["branch"]
+        return branch
+
+    def _read_branch(self) -> str | None:
+        text = self._required("Via")
+        start = text.find(";branch=")
+        # A comma would perhaps make this the branch of another Via.
+        if start > 0 and '"' not in text and "," not in text:
+            section = text[start + 8 :]
+            if " " not in section and "\t" not in section:
+                return section.partition(";")[0] or None
+        return self.top_via.branch
+
+    @property
+    def from_tag(self) -> str | None:
+        """Tag of From, None where it has none."""
+        parsed = self._parsed
+        if "from_tag" not in parsed:
+            text = _find_tag(self._required("From"))
+            parsed["from_tag"] = self.from_.tag if text is None else text or None
+        tag: str | None = parsed["from_tag"]
+        return tag
+
+    @property
+    def to_tag(self) -> str | None:
+        """Tag of To, None where it has none."""
+        parsed = self._parsed
+        if "to_tag" not in parsed:
+            text = _find_tag(self._required("To"))
+            parsed["to_tag"] = self.to.tag if text is None else text or None
+        tag: str | None = parsed["to_tag"]
+        return tag
+
+    # Addresses
+
+    @property
+    def top_via(self) -> Via:
+        """The first Via: of the element that sent this message, or of ourselves."""
+        parsed = self._parsed
+        if "top_via" not in parsed:
+            text = self._required("Via")
+            if "," in text:
+                text = split_list(text)[0]
+            parsed["top_via"] = Via.parse(text)
+        via: Via = parsed["top_via"]
+        return via
+
+    @property
+    def vias(self) -> list[Via]:
+        """All Via values, the top one first."""
+        return self._once("vias", lambda: [*map(Via.parse, self._elements("Via"))])
+
+    @property
+    def from_(self) -> NameAddress:
+        """Who the request is from."""
+        return self._once("from_", lambda: NameAddress.parse(self._required("From")))
+
+    @property
+    def to(self) -> NameAddress:
+        """Whom the request is for."""
+        return self._once("to", lambda: NameAddress.parse(self._required("To")))
+
+    @property
+    def contacts(self) -> list[NameAddress]:
+        """All Contact values; none where the field is "*" (`has_wildcard_contact`)."""
+        return self._once("contacts", self._read_contacts)
+
+    def _read_contacts(self) -> list[NameAddress]:
+        elements = self._elements("Contact")
+        if elements == ["*"]:
+            return []
+        return [*map(NameAddress.parse, elements)]
+
+    @property
+    def has_wildcard_contact(self) -> bool:
+        """Whether Contact is "*", which removes all bindings (section 10.2.2)."""
+        return self._first("Contact") == "*"
+
+    @property
+    def routes(self) -> list[NameAddress]:
+        """All Route values, the next hop first."""
+        return self._once("routes", lambda: self._read_addresses("Route"))
+
+    @property
+    def record_routes(self) -> list[NameAddress]:
+        """All Record-Route values, as they stand in the message."""
+        return self._once("record_routes", lambda: self._read_addresses("Record-Route"))
+
+    def _read_addresses(self, key: str) -> list[NameAddress]:
+        return [*map(NameAddress.parse, self._elements(key))]
+
+    # Other fields
+
+    @property
+    def content_type(self) -> MediaType | None:
+        """Type of the body, None where the field is absent."""
+        return self._once(
+            "content_type", lambda: self._read("Content-Type", MediaType.parse)
+        )
+
+    @property
+    def max_forwards(self) -> int | None:
+        """How many hops the request may still take, 0 to 255."""
+        return self._read("Max-Forwards", parse_max_forwards)
+
+    @property
+    def max_breadth(self) -> int | None:
+        """How many branches the request may have at a time (RFC 5393 section 5.3.3)."""
+        return self._read("Max-Breadth", parse_max_breadth)
+
+    @property
+    def expires(self) -> int | None:
+        """Seconds of Expires, None where it is absent."""
+        return self._read("Expires", parse_expires)
+
+    @property
+    def rseq(self) -> int | None:
+        """Number of a reliable provisional response (RFC 3262 section 7.1)."""
+        return self._read("RSeq", parse_rseq)
+
+    @property
+    def retry_after(self) -> RetryAfter | None:
+        """When to try again, None where the field is absent."""
+        return self._read("Retry-After", RetryAfter.parse)
+
+    @property
+    def reasons(self) -> list[Reason]:
+        """All Reason values that can be read (RFC 3326)."""
+        return self._once("reasons", lambda: self._readable("Reason", Reason.parse))
+
+    @property
+    def warnings(self) -> list[Warning]:
+        """All Warning values that can be read."""
+        return self._once("warnings", lambda: self._readable("Warning", Warning.parse))
+
+    def _readable(self, key: str, parse: Callable[[str], _T]) -> list[_T]:
+        """Values of a list field without those that are malformed."""
+        values: list[_T] = []
+        for row in self.get_all(key):
+            try:
+                elements = split_list(row)
+            except ParseError:
+                continue
+            for element in elements:
+                try:
+                    values.append(parse(element))
+                except ParseError:
+                    continue
+        return values
+
+    def _read(self, key: str, parse: Callable[[str], _T]) -> _T | None:
+        text = self._first(key)
+        return None if text is None else parse(text)
+
+    def tokens(self, name: str) -> list[str]:
+        """Elements of a field that is a list of tokens, as written.
+
+        Empty elements are passed over: they name nothing.
+        """
+        elements = []
+        for value in self.get_all(name):
+            for element in value.split(","):
+                token = element.strip(WHITE_SPACE)
+                if token:
+                    elements.append(token)
+        return elements
+
+    def has_token(self, name: str, token: str) -> bool:
+        """Whether a list of tokens holds this one, in any case."""
+        wanted = token.lower()
+        return any(element.lower() == wanted for element in self.tokens(name))
+
+    @property
+    def allow(self) -> list[str]:
+        """Methods that the sender takes (section 20.5)."""
+        return self.tokens("Allow")
+
+    @property
+    def supported(self) -> list[str]:
+        """Option tags that the sender supports (section 20.37)."""
+        return self.tokens("Supported")
+
+    @property
+    def require(self) -> list[str]:
+        """Option tags that the receiver must support (section 20.32)."""
+        return self.tokens("Require")
+
+    @property
+    def unsupported(self) -> list[str]:
+        """Option tags that the server does not support (section 20.40)."""
+        return self.tokens("Unsupported")
+
+
+def _find_tag(text: str) -> str | None:
+    """The tag of an address field, without reading the address.
+
+    Returns:
+        The tag, "" where there is certainly none, None where only reading it all tells.
+    """
+    # What follows the last bracket are parameters, unless a quoted one holds a bracket.
+    end = text.rfind(">") + 1
+    if not end:
+        end = text.find(";")
+        if end < 0:
+            end = len(text)
+    section = text[end:]
+    if not section:
+        return "" if "<" not in text or text[-1] == ">" else None
+    if section[0] != ";" or _UNSAFE.search(section) is not None:
+        return None
+    start = section.find(";tag=")
+    if start < 0:
+        return None
+    return section[start + 5 :].partition(";")[0]

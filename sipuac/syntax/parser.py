@@ -1,0 +1,283 @@
+"""Reads messages: from octets to `Request` and `Response`, or `ParseError`.
+
+Whatever the octets are, the result is one or the other, in time linear to their number.
+The torture messages that RFC 4475 and RFC 5118 leave to the reader's discretion are
+decided so:
+
+- refused with 400: quotbal (a quote never closed), ltgtruri (a Request-URI in angle
+  brackets), lwsruri and lwsstart (spaces in the Request-Line), trws (spaces after it),
+  regbadct ("?" outside angle brackets), badaspec (spaces within angle brackets), baddn
+  (a comma in an unquoted display name);
+- escruri is accepted and the headers of its Request-URI are ignored, as section 19.1.1
+  of RFC 3261 says of components in the wrong place;
+- baddate is accepted: Date is of no use to us;
+- badbranch is accepted: a bare magic cookie is a branch that says nothing, and the
+  transaction layer matches as for RFC 2543;
+- ipv6-bug-abnf-3-colons is accepted: three colons are read as two, so that a URI that
+  we write never has three.
+
+Beyond those: CR, LF and NUL are refused everywhere in the head but for NUL in a quoted
+pair, so that no two readers can see different messages; repeated rows of Call-ID, CSeq,
+From, To and Max-Forwards are refused even where they are equal.
+"""
+
+from __future__ import annotations
+
+from sipuac.errors import ParseError
+from sipuac.syntax.lexical import WHITE_SPACE, is_token, parse_integer
+from sipuac.syntax.limits import Limits
+from sipuac.syntax.message import Message, Request, Response
+from sipuac.syntax.names import USUAL_SPELLINGS, read_name
+from sipuac.syntax.salvage import salvage_request
+
+__all__ = [
+    "METHODS",
+    "Head",
+    "check_received",
+    "parse_message",
+    "read_head",
+    "salvage_request",
+]
+
+#: The registered methods; an unknown one is answered 501, whatever else is wrong.
+METHODS = frozenset(
+    "ACK BYE CANCEL INFO INVITE MESSAGE NOTIFY OPTIONS PRACK PUBLISH REFER REGISTER "
+    "SUBSCRIBE UPDATE".split()
+)
+
+_SINGLE_FIELDS = (
+    "Call-ID",
+    "CSeq",
+    "From",
+    "To",
+    "Max-Forwards",
+    "Content-Type",
+    "RSeq",
+    "RAck",
+    "Expires",
+)
+#: Properties that `check_received` reads to see that they can be read.
+_READ_ALWAYS = ("cseq", "from_", "to")
+_READ_IN_REQUESTS = (
+    "uri",
+    "vias",
+    "contacts",
+    "record_routes",
+    "routes",
+    "max_forwards",
+)
+
+_DEFAULT_LIMITS = Limits()
+
+
+class Head:
+    """A start line and header rows, without the body that makes them a message.
+
+    Attributes:
+        start: Method and Request-URI, or status and reason phrase.
+        names: Names of the rows: canonical, or as written where they are not known.
+        values: Values of the rows, without surrounding white space.
+    """
+
+    __slots__ = ("names", "start", "values")
+
+    def __init__(
+        self,
+        start: tuple[str, str] | tuple[int, str],
+        names: list[str],
+        values: list[str],
+    ) -> None:
+        self.start = start
+        self.names = names
+        self.values = values
+
+    def content_length(self) -> int | None:
+        """The Content-Length, None where it is absent.
+
+        Raises:
+            ParseError: It is no number, or there are two that differ.
+        """
+        names = self.names
+        if "Content-Length" not in names:
+            return None
+        text = self.values[names.index("Content-Length")]
+        length = parse_integer(text, "Content-Length")
+        if names.count("Content-Length") > 1:
+            for name, other in zip(names, self.values, strict=True):
+                if name == "Content-Length" and (
+                    parse_integer(other, "Content-Length") != length
+                ):
+                    raise ParseError("two Content-Length fields differ")
+        return length
+
+    def message(self, body: bytes) -> Message:
+        """The message of this head with that body."""
+        first, second = self.start
+        if isinstance(first, int):
+            return Response.from_rows(first, second, self.names, self.values, body)
+        return Request.from_rows(first, second, self.names, self.values, body)
+
+
+def parse_message(data: bytes, *, limits: Limits = _DEFAULT_LIMITS) -> Message:
+    """The message in a datagram (RFC 3261 section 18.3).
+
+    CRLFs in front of it are passed over, octets after its Content-Length are dropped,
+    and without Content-Length the body goes to the end of the datagram.
+
+    Raises:
+        ParseError: There is no well-framed message; `check_received` is not implied.
+    """
+    if data[:1] in (b"\r", b"\n"):
+        data = data.lstrip(b"\r\n")
+    end = data.find(b"\r\n\r\n")
+    if end < 0:
+        raise ParseError("no empty line ends the header fields")
+    head = read_head(data[:end], limits)
+    body = data[end + 4 :]
+    length = head.content_length()
+    if length is not None:
+        if length > len(body):
+            raise ParseError(f"{len(body)} octets of a body of {length}")
+        if length < len(body):
+            body = body[:length]
+    if len(body) > limits.max_body:
+        raise ParseError(f"a body of {len(body)} octets", 513)
+    return head.message(body)
+
+
+def read_head(octets: bytes | bytearray, limits: Limits) -> Head:
+    """Start line and header rows, from octets up to the empty line, without it.
+
+    Raises:
+        ParseError: They cannot be told apart, are more than the limits allow, or the
+            start line is neither a Request-Line nor a Status-Line of SIP/2.0.
+    """
+    if len(octets) > limits.max_head:
+        raise ParseError(f"a head of {len(octets)} octets", 513)
+    text = octets.decode("utf-8", "surrogateescape")
+    lines = text.split("\r\n")
+    breaks = len(lines) - 1
+    if text.count("\r") != breaks or text.count("\n") != breaks:
+        raise ParseError("CR or LF alone in the head")
+    if "\0" in text and text.count("\0") != text.count("\\\0"):
+        raise ParseError("NUL in the head")
+    if "\r\n " in text or "\r\n\t" in text:
+        lines = _unfold(lines)
+    if len(lines) - 1 > limits.max_header_lines:
+        raise ParseError(f"{len(lines) - 1} rows of header fields", 513)
+    names: list[str] = []
+    values: list[str] = []
+    usual = USUAL_SPELLINGS
+    rows = iter(lines)
+    start_line = next(rows)
+    for row in rows:
+        name, colon, value = row.partition(":")
+        if not colon:
+            raise ParseError(f"a header row without colon: {row[:60]!r}")
+        names.append(usual.get(name) or read_name(name))
+        values.append(value.strip(WHITE_SPACE))
+    return Head(_read_start_line(start_line), names, values)
+
+
+def _unfold(lines: list[str]) -> list[str]:
+    """Join continuation lines to the line they continue, by a single space (7.3.1)."""
+    rows: list[list[str]] = []
+    for line in lines:
+        if line[:1] not in (" ", "\t"):
+            rows.append([line])
+        elif len(rows) < 2:
+            raise ParseError("white space where a header field has to begin")
+        else:
+            rows[-1][-1] = rows[-1][-1].rstrip(WHITE_SPACE)
+            rows[-1].append(line.strip(WHITE_SPACE))
+    return [row[0] if len(row) == 1 else " ".join(row) for row in rows]
+
+
+def _read_start_line(line: str) -> tuple[str, str] | tuple[int, str]:
+    if line[:4] == "SIP/" or line[:4].upper() == "SIP/":
+        return _read_status_line(line)
+    return _read_request_line(line)
+
+
+def _read_request_line(line: str) -> tuple[str, str]:
+    """Method and Request-URI (RFC 3261 section 7.1)."""
+    parts = line.split(" ")
+    if len(parts) != 3:
+        raise ParseError(f"not a Request-Line: {line[:80]!r}")
+    method, uri_text, version = parts
+    if version != "SIP/2.0":
+        _check_version(version)
+    if not is_token(method):
+        raise ParseError(f"not a method: {method[:60]!r}")
+    if not uri_text:
+        raise ParseError("the Request-URI is empty")
+    return method, uri_text
+
+
+def _read_status_line(line: str) -> tuple[int, str]:
+    """Status and reason phrase (RFC 3261 section 7.2)."""
+    version, _, rest = line.partition(" ")
+    if version != "SIP/2.0":
+        _check_version(version)
+    # The space after the status is forgotten by some who send no phrase.
+    status, _, reason = rest.partition(" ")
+    if len(status) != 3 or not (status.isascii() and status.isdigit()):
+        raise ParseError(f"not a Status-Line: {line[:80]!r}")
+    if not "100" <= status <= "699":
+        raise ParseError(f"no such status: {status}")
+    return int(status), reason
+
+
+def _check_version(version: str) -> None:
+    """Accept SIP/2.0 in any case, and say of what is wrong how to answer it."""
+    if version.isascii() and version.upper() == "SIP/2.0":
+        return
+    if version[:4].upper() == "SIP/" and version[4:].replace(".", "").isdigit():
+        raise ParseError(f"not version 2.0: {version[:20]!r}", 505)
+    raise ParseError(f"not a version of SIP: {version[:20]!r}")
+
+
+def check_received(message: Message) -> None:
+    """Make sure that a received message can be handed up (RFC 3261 section 8.1.1).
+
+    The mandatory fields are there, once and well-formed, and so are the fields that the
+    layers above act upon: they can read those without fear. Max-Forwards may be absent,
+    as RFC 2543 had none. Fields that only inform are not looked at: "A UAS SHOULD
+    ignore any malformed header fields that are not necessary for processing requests"
+    (section 8.2.2).
+
+    Raises:
+        ParseError: It cannot; `status_hint` says what to answer to a request.
+    """
+    names = message.header_names()
+    for key in _SINGLE_FIELDS:
+        if names.count(key) > 1:
+            raise ParseError(f"{key} stands there twice")
+    if not message.call_id:
+        raise ParseError("Call-ID is empty")
+    for name in _READ_ALWAYS:
+        getattr(message, name)
+    if isinstance(message, Request):
+        _check_request(message)
+    elif isinstance(message, Response):
+        _check_response(message)
+
+
+def _check_request(request: Request) -> None:
+    for name in _READ_IN_REQUESTS:
+        getattr(request, name)
+    if request.body:
+        _ = request.content_type
+    if request.cseq.method != request.method:
+        hint = 400 if request.method in METHODS else 501
+        raise ParseError("CSeq has another method than the request", hint)
+
+
+def _check_response(response: Response) -> None:
+    # A final response ends a transaction, and is refused for nothing that can be lived
+    # without. What can make a dialog has to say which way.
+    _ = response.top_via
+    if response.status < 300:
+        _ = response.record_routes
+    if response.is_provisional:
+        _ = response.rseq

@@ -1,0 +1,313 @@
+"""The transport layer of RFC 3261 section 18: all sockets of one endpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from OpenSSL import SSL
+from twisted.internet.defer import Deferred, DeferredList, fail, maybeDeferred, succeed
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import IListeningPort, IReactorTime
+from zope.interface import implementer
+
+from sipuac.errors import ParseError, TransportFailed
+from sipuac.syntax.destination import Destination
+from sipuac.syntax.limits import Limits
+from sipuac.syntax.message import Request
+from sipuac.transport.addresses import (
+    LocalAddress,
+    interface_toward,
+    is_same_address,
+    is_wildcard,
+    local_address_toward,
+    plain_address,
+    reaches,
+)
+from sipuac.transport.connections import ConnectionBounds, Connections
+from sipuac.transport.intake import Intake
+from sipuac.transport.interfaces import IFlow, IMessageReceiver, ITransportLayer
+from sipuac.transport.listener import Listener
+from sipuac.transport.stream import StreamFlow
+from sipuac.transport.tally import Tally
+from sipuac.transport.tls import TlsSettings
+from sipuac.transport.udp import MAX_DATAGRAM, UdpFlow, UdpProtocol
+from sipuac.transport.via import reply_address
+
+# How often to look for a port that is free for UDP and TCP alike.
+_PORT_ATTEMPTS = 20
+
+# Peers whose way out is remembered, where there are several UDP sockets.
+_MAX_ROUTES = 4096
+
+_DEFAULT_LIMITS = Limits()
+_DEFAULT_BOUNDS = ConnectionBounds()
+
+
+@implementer(ITransportLayer)
+class TransportLayer:
+    """UDP, TCP and TLS behind one interface.
+
+    Args:
+        reactor: Where the sockets are; Twisted has no type for all that one can do.
+        listeners: Where to listen; each one for UDP brings one for TCP with it.
+        tls: Whom to trust; None for the system's roots.
+        limits: How large a message may be.
+        advertise: Host to name in Via and Contact instead of our own address.
+        clock: The only source of time; None for the reactor.
+        bounds: How many connections there may be.
+        local_address: Finds our address toward a peer, for sockets bound to all.
+
+    Attributes:
+        counters: See `ITransportLayer`.
+        listening: The listeners that are open, with their real ports.
+
+    Raises:
+        LocalProtocolError: A certificate or a file of roots cannot be used.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        listeners: Sequence[Listener],
+        *,
+        tls: TlsSettings | None = None,
+        limits: Limits = _DEFAULT_LIMITS,
+        advertise: str | None = None,
+        clock: IReactorTime | None = None,
+        bounds: ConnectionBounds = _DEFAULT_BOUNDS,
+        local_address: LocalAddress = local_address_toward,
+    ) -> None:
+        self._reactor = reactor
+        self._advertise = advertise
+        self._local_address = local_address
+        self._tls = tls or TlsSettings()
+        self._client_context: SSL.Context | None = None
+        if tls is not None:
+            self._context_for_clients()
+        self._groups = _groups_of(listeners)
+        self._server_contexts = {
+            listener: listener.certificate.server_context()
+            for listener in listeners
+            if listener.certificate is not None
+        }
+        tally = Tally(reactor if clock is None else clock)
+        self._tally = tally
+        self.counters = tally.counters
+        self._intake = Intake(self, tally, limits)
+        self._connections = Connections(
+            reactor,
+            reactor if clock is None else clock,
+            self._intake,
+            tally,
+            limits,
+            bounds,
+            client_context=self._context_for_clients,
+            sent_by_of=self._sent_by_of,
+            source_toward=self._source_toward,
+        )
+        self.listening: list[Listener] = []
+        self._ports: list[IListeningPort] = []
+        self._udp_sockets: list[UdpProtocol] = []
+        self._udp_routes: dict[str, UdpProtocol | None] = {}
+        self._closing: list[Deferred[object]] = []
+
+    def set_receiver(self, receiver: IMessageReceiver) -> None:
+        """See `ITransportLayer`."""
+        self._intake.receiver = receiver
+
+    def start(self) -> Deferred[None]:
+        """See `ITransportLayer`."""
+        for group in self._groups:
+            try:
+                self._open_group(group)
+            except CannotListenError as error:
+                told = TransportFailed(_words(group[0], error))
+                return self.stop().addCallback(_fail, told)
+        return succeed(None)
+
+    def stop(self) -> Deferred[None]:
+        """See `ITransportLayer`."""
+        ports, self._ports = self._ports, []
+        closing, self._closing = self._closing, []
+        self._udp_sockets = []
+        self._udp_routes.clear()
+        self.listening = []
+        closing += [maybeDeferred(port.stopListening) for port in ports]
+        waiting: list[Deferred[Any]] = [*closing, self._connections.close_all()]
+        return DeferredList(waiting, consumeErrors=True).addCallback(lambda _: None)
+
+    def connect(self, destination: Destination) -> Deferred[IFlow]:
+        """See `ITransportLayer`."""
+        if destination.transport != "UDP":
+            return self._connections.connect(destination)
+        protocol = self._udp_socket_toward(destination.host)
+        if protocol is None:
+            return fail(
+                TransportFailed(f"no UDP socket of ours can reach {destination.host}")
+            )
+        flow = protocol.flow_to(destination.host, destination.port)
+        try:
+            flow.find_way()
+        except TransportFailed as error:
+            return fail(error)
+        return succeed(flow)
+
+    def reply_flow(self, request: Request, flow: IFlow) -> Deferred[IFlow]:
+        """See `ITransportLayer`."""
+        if flow.is_reliable and flow.is_open:
+            return succeed(flow)
+        try:
+            address = reply_address(request, is_reliable=flow.is_reliable)
+            domain = request.top_via.host
+        except ParseError as error:
+            return fail(TransportFailed(f"nobody knows whom to answer: {error}"))
+        if isinstance(flow, UdpFlow):
+            if address is None or address == flow.remote:
+                return succeed(flow)
+            return succeed(flow.toward(*address))
+        if address is None:
+            return fail(TransportFailed("the connection is closed"))
+        return self.connect(Destination(flow.transport, *address, domain))
+
+    # Listening
+
+    def _open_group(self, group: list[Listener]) -> None:
+        """Open listeners that share a port; where the system chooses it, try some.
+
+        Raises:
+            CannotListenError: There is no such port.
+        """
+        for attempts_left in reversed(range(1 if group[0].port else _PORT_ATTEMPTS)):
+            opened: list[_Opened] = []
+            port = group[0].port
+            try:
+                for listener in group:
+                    opened.append(self._open(listener, port))
+                    port = opened[-1].listener.port
+            except CannotListenError:
+                for one in opened:
+                    self._closing.append(maybeDeferred(one.port.stopListening))
+                if not attempts_left:
+                    raise
+            else:
+                self._take_up(opened)
+                return
+
+    def _open(self, listener: Listener, port: int) -> _Opened:
+        interface = listener.interface
+        udp = None
+        if listener.transport == "UDP":
+            udp = UdpProtocol(
+                interface,
+                self._intake,
+                self._tally,
+                self._local_address,
+                self._advertise,
+            )
+            listening = self._reactor.listenUDP(
+                port, udp, interface=interface, maxPacketSize=MAX_DATAGRAM
+            )
+        else:
+            factory = self._connections.server_factory(
+                listener.transport, self._server_contexts.get(listener)
+            )
+            listening = self._reactor.listenTCP(port, factory, interface=interface)
+        real_port: int = listening.getHost().port
+        if udp is not None:
+            udp.port = real_port
+        return _Opened(replace(listener, port=real_port), listening, udp)
+
+    def _take_up(self, opened: list[_Opened]) -> None:
+        for one in opened:
+            self.listening.append(one.listener)
+            self._ports.append(one.port)
+            if one.udp is not None:
+                self._udp_sockets.append(one.udp)
+
+    def _context_for_clients(self) -> SSL.Context:
+        if self._client_context is None:
+            self._client_context = self._tls.client_context()
+        return self._client_context
+
+    # Which of our addresses faces a peer
+
+    def _udp_socket_toward(self, host: str) -> UdpProtocol | None:
+        sockets = self._udp_sockets
+        if len(sockets) == 1:
+            return sockets[0] if reaches(sockets[0].interface, host) else None
+        if host in self._udp_routes:
+            return self._udp_routes[host]
+        interface = interface_toward(
+            host, [one.interface for one in sockets], self._local_address
+        )
+        chosen = next((one for one in sockets if one.interface == interface), None)
+        if len(self._udp_routes) >= _MAX_ROUTES:
+            self._udp_routes.clear()
+        self._udp_routes[host] = chosen
+        return chosen
+
+    def _source_toward(self, host: str) -> str | None:
+        """The interface to connect from: ours, where we listen on certain ones only."""
+        interfaces = [
+            listener.interface
+            for listener in self.listening
+            if reaches(listener.interface, host)
+        ]
+        if any(is_wildcard(interface) for interface in interfaces):
+            return None
+        return interface_toward(host, interfaces, self._local_address)
+
+    def _sent_by_of(self, flow: StreamFlow) -> tuple[str, int]:
+        """Where we listen for new connections of this peer (RFC 3261 section 18.1.1).
+
+        Without a listener it is the connection's own end: nobody can connect there, but
+        who looks for a connection to that address finds this one.
+        """
+        local_host, local_port = flow.local
+        host, port = self._advertise or local_host, local_port
+        for listener in self.listening:
+            if listener.transport != flow.transport:
+                continue
+            interface = listener.interface
+            if is_wildcard(interface):
+                if reaches(interface, local_host):
+                    port = listener.port
+            elif is_same_address(plain_address(interface), local_host):
+                return host, listener.port
+        return host, port
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """A listener that is open, with its real port."""
+
+    listener: Listener
+    port: IListeningPort
+    udp: UdpProtocol | None
+
+
+def _groups_of(listeners: Sequence[Listener]) -> list[list[Listener]]:
+    """Listeners that share a port, UDP first.
+
+    RFC 3261 section 18.2.1: "For any port and interface that a server listens on for
+    UDP, it MUST listen on that same port and interface for TCP."
+    """
+    groups: list[list[Listener]] = []
+    for listener in dict.fromkeys(listeners):
+        if listener.transport == "UDP":
+            groups.append([listener, replace(listener, transport="TCP")])
+    paired = {listener for group in groups for listener in group}
+    groups += [[one] for one in dict.fromkeys(listeners) if one not in paired]
+    return groups
+
+
+def _fail(_: None, error: TransportFailed) -> None:
+    raise error
+
+
+def _words(listener: Listener, error: CannotListenError) -> str:
+    where = listener.interface or "all interfaces"
+    why = getattr(error.socketError, "strerror", None) or error.socketError
+    return f"cannot listen on {where} port {listener.port}: {why}"

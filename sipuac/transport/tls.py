@@ -1,0 +1,298 @@
+"""TLS as RFC 5922 wants it: who may speak for a SIP domain, and nobody else.
+
+Twisted's own client options obey the rules of HTTPS: they accept wildcards, which
+section 7.2 forbids, and do not know the sip URIs of section 7.1. Here the judge is
+ours, and it fails closed: no identity, an unreadable one, or any exception while
+looking ends the handshake.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from ipaddress import ip_address
+
+from cryptography import x509
+from OpenSSL import SSL, crypto
+from twisted.internet.interfaces import (
+    IOpenSSLClientConnectionCreator,
+    IOpenSSLServerConnectionCreator,
+)
+from twisted.logger import Logger
+from twisted.protocols.tls import TLSMemoryBIOProtocol
+from zope.interface import implementer
+
+from sipuac.errors import LocalProtocolError, ParseError, TransportFailed
+from sipuac.syntax.uri import SipUri, parse_uri
+from sipuac.transport.addresses import is_address
+
+_log = Logger()
+
+_OPTIONS = SSL.OP_NO_COMPRESSION | SSL.OP_NO_RENEGOTIATION
+
+# The codes of OpenSSL's X509_verify_cert that people meet, in words for them.
+_CHAIN_PROBLEMS = {
+    2: "its issuer's certificate is missing",
+    9: "it is not valid yet",
+    10: "it has expired",
+    18: "it is self-signed",
+    19: "it is signed by an unknown root",
+    20: "its issuer is unknown",
+    21: "its issuer is unknown",
+    23: "it has been revoked",
+    26: "it is not meant for a server",
+    79: "one of its issuers is no certification authority",
+}
+
+
+class CertificateRefused(TransportFailed):
+    """The peer's certificate does not name the domain that we asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class TlsSettings:
+    """How our TLS connections check their servers.
+
+    Attributes:
+        ca_file: PEM file with the roots to trust instead of the system's; None for the
+            system's.
+    """
+
+    ca_file: str | None = None
+
+    def client_context(self) -> SSL.Context:
+        """A context that verifies the chain of every certificate.
+
+        Raises:
+            LocalProtocolError: The file of roots cannot be read.
+        """
+        context = _new_context(SSL.TLS_CLIENT_METHOD)
+        context.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT)
+        if self.ca_file is None:
+            context.set_default_verify_paths()
+            return context
+        try:
+            context.load_verify_locations(self.ca_file)
+        except SSL.Error as error:
+            raise LocalProtocolError(
+                f"cannot read certificates from {self.ca_file!r}{_because(error)}"
+            ) from error
+        return context
+
+
+@dataclass(frozen=True, slots=True)
+class ServerCertificate:
+    """What a TLS listener shows of itself, as PEM files.
+
+    Attributes:
+        private_key: File with the private key.
+        certificate: File with the certificate and, after it, its issuers.
+        chain: File with further issuers, None where there is none.
+    """
+
+    private_key: str
+    certificate: str
+    chain: str | None = None
+
+    def server_context(self) -> SSL.Context:
+        """A context for accepted connections.
+
+        Raises:
+            LocalProtocolError: A file cannot be read, or the key is not that of the
+                certificate.
+        """
+        context = _new_context(SSL.TLS_SERVER_METHOD)
+        try:
+            context.use_certificate_chain_file(self.certificate)
+            if self.chain is not None:
+                for issuer in _certificates_in(self.chain):
+                    context.add_extra_chain_cert(issuer)
+            context.use_privatekey_file(self.private_key)
+            context.check_privatekey()
+        except (SSL.Error, OSError, ValueError) as error:
+            raise LocalProtocolError(
+                f"cannot use the certificate {self.certificate!r} with the key "
+                f"{self.private_key!r}{_because(error)}"
+            ) from error
+        return context
+
+
+def identities_of(certificate: x509.Certificate) -> list[str]:
+    """The SIP domains a certificate speaks for (RFC 5922 section 7.1).
+
+    The hosts of its sip URIs without user; where there are none, its DNS names. The
+    common name never counts (section 7.1 says MAY).
+
+    Raises:
+        ParseError: One of its sip URIs is none.
+    """
+    try:
+        names = certificate.extensions.get_extension_for_class(
+            x509.SubjectAlternativeName
+        ).value
+    except x509.ExtensionNotFound:
+        return []
+    domains = []
+    for text in names.get_values_for_type(x509.UniformResourceIdentifier):
+        scheme, _, rest = text.partition(":")
+        # "a value with a userpart identifies an individual user, not a domain"
+        if scheme.lower() != "sip" or "@" in rest:
+            continue
+        uri = parse_uri(text)
+        if not isinstance(uri, SipUri):
+            raise ParseError(f"not a SIP URI: {text[:80]!r}")
+        domains.append(uri.host)
+    return domains or names.get_values_for_type(x509.DNSName)
+
+
+def check_identity(certificate: x509.Certificate, domain: str) -> None:
+    """Refuse a certificate that does not speak for this domain (RFC 5922 section 7.3).
+
+    Args:
+        certificate: Its chain is already verified.
+        domain: "the original domain portion of the SIP AUS used as input to the RFC
+            3263 server location procedures": never a name that DNS gave us. An IP
+            address is compared with the iPAddress names of the certificate.
+
+    Raises:
+        CertificateRefused: It does not; any other exception means the same.
+    """
+    if is_address(domain):
+        shown: Sequence[object] = _addresses_of(certificate)
+        is_named = ip_address(domain) in shown
+    else:
+        shown = identities = identities_of(certificate)
+        # The dot at the end of a name is that of the root, no part of its identity.
+        wanted = _comparable_name(domain.removesuffix("."))
+        is_named = bool(wanted) and wanted in map(_comparable_name, identities)
+    if not is_named:
+        named = ", ".join(str(name)[:80] for name in shown[:4]) or "nobody"
+        raise CertificateRefused(
+            f"the certificate does not name {domain}; it names {named}"
+        )
+
+
+@implementer(IOpenSSLClientConnectionCreator)
+class ClientTls:
+    """Makes one TLS connection to the server of a domain, and judges its certificate.
+
+    Attributes:
+        is_verified: Whether the server has been found to be who it must be. The
+            handshake alone is no proof: who uses the connection must look here.
+        problem: Why the server was refused, in words; None while it was not.
+    """
+
+    def __init__(self, context: SSL.Context, domain: str) -> None:
+        self._context = context
+        self._domain = domain
+        self.is_verified = False
+        self.problem: str | None = None
+
+    def clientConnectionForTLS(
+        self, tlsProtocol: TLSMemoryBIOProtocol
+    ) -> SSL.Connection:
+        """See `IOpenSSLClientConnectionCreator`."""
+        connection = SSL.Connection(self._context, None)
+        connection.set_connect_state()
+        # RFC 6066 section 3: "Literal IPv4 and IPv6 addresses are not permitted".
+        if not is_address(self._domain):
+            connection.set_tlsext_host_name(
+                _a_label(self._domain.removesuffix(".")).encode()
+            )
+        connection.set_verify(
+            SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, self._judge
+        )
+        return connection
+
+    def _judge(
+        self,
+        connection: SSL.Connection,
+        certificate: crypto.X509,
+        error_number: int,
+        depth: int,
+        is_chain_good: int,
+    ) -> bool:
+        """Say of each certificate whether it is good; the server's own comes last."""
+        try:
+            if not is_chain_good:
+                self.problem = _CHAIN_PROBLEMS.get(
+                    error_number, f"its chain does not verify (error {error_number})"
+                )
+                return False
+            if depth == 0:
+                check_identity(certificate.to_cryptography(), self._domain)
+                self.is_verified = True
+            return True
+        except CertificateRefused as refused:
+            self.problem = str(refused)
+        # Whatever went wrong in looking at it: refuse.
+        except Exception as error:
+            self.problem = f"its identity cannot be read: {error!s:.200}"
+            _log.warn(
+                "unreadable certificate for {domain}: {problem}",
+                domain=self._domain,
+                problem=ascii(self.problem),
+            )
+        return False
+
+
+@implementer(IOpenSSLServerConnectionCreator)
+class ServerTls:
+    """Makes the TLS side of accepted connections."""
+
+    def __init__(self, context: SSL.Context) -> None:
+        self._context = context
+
+    def serverConnectionForTLS(
+        self, tlsProtocol: TLSMemoryBIOProtocol
+    ) -> SSL.Connection:
+        """See `IOpenSSLServerConnectionCreator`."""
+        connection = SSL.Connection(self._context, None)
+        connection.set_accept_state()
+        return connection
+
+
+def _new_context(method: int) -> SSL.Context:
+    context = SSL.Context(method)
+    context.set_min_proto_version(SSL.TLS1_2_VERSION)
+    context.set_options(_OPTIONS)
+    # A resumed session skips the judge.
+    context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
+    return context
+
+
+def _addresses_of(certificate: x509.Certificate) -> list[object]:
+    try:
+        names = certificate.extensions.get_extension_for_class(
+            x509.SubjectAlternativeName
+        ).value
+    except x509.ExtensionNotFound:
+        return []
+    return list(names.get_values_for_type(x509.IPAddress))
+
+
+def _comparable_name(name: str) -> str:
+    """A DNS name for comparison as a whole, without regard to case (section 7.2).
+
+    Raises:
+        UnicodeError: It is no name.
+    """
+    return _a_label(name).lower()
+
+
+def _a_label(name: str) -> str:
+    """The name in ASCII: RFC 5280 section 7.2 compares the A-labels of RFC 3490."""
+    return name if name.isascii() else name.encode("idna").decode("ascii")
+
+
+def _certificates_in(path: str) -> list[x509.Certificate]:
+    with open(path, "rb") as pem:
+        return x509.load_pem_x509_certificates(pem.read())
+
+
+def _because(error: Exception) -> str:
+    """The cause in words, from the list of tuples that pyOpenSSL makes of it."""
+    if isinstance(error, SSL.Error) and error.args and error.args[0]:
+        return f": {error.args[0][-1][-1]}"
+    text = str(error)
+    return f": {text}" if text else ""

@@ -1,0 +1,161 @@
+"""How ACKs and requests inside the dialogs of one INVITE find their way.
+
+The next hop of a dialog may need a lookup and a connection. What is sent in one dialog
+leaves in the order in which it was asked for, so that no BYE overtakes an ACK.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+
+from sipuac.errors import TransportFailed, Unreachable
+from sipuac.syntax.destination import DEFAULT_PORTS
+from sipuac.syntax.message import Request
+from sipuac.syntax.uri import SipUri, Uri
+from sipuac.transport.interfaces import IFlow
+from sipuac.ua.endpoint import Endpoint
+
+Sender = Callable[[IFlow], None]
+Refused = Callable[[Unreachable], None]
+
+
+class _Way:
+    """The way of one dialog: its flow, or who waits for one."""
+
+    __slots__ = ("connecting", "flow", "next_hop", "waiting")
+
+    def __init__(self) -> None:
+        self.next_hop: Uri | None = None
+        self.flow: IFlow | None = None
+        self.connecting: Deferred[IFlow] | None = None
+        self.waiting: list[tuple[Uri, Sender, Refused]] = []
+
+
+class DialogFlows:
+    """The flows of all dialogs of one INVITE.
+
+    Args:
+        endpoint: Finds flows.
+        first: The flow that the INVITE went over.
+        is_secure: Whether everything must go over TLS: the target is a SIPS URI.
+    """
+
+    __slots__ = ("_acks", "_endpoint", "_first", "_is_secure", "_ways")
+
+    def __init__(self, endpoint: Endpoint, first: IFlow, *, is_secure: bool) -> None:
+        self._endpoint = endpoint
+        self._first = first
+        self._is_secure = is_secure
+        self._ways: dict[str, _Way] = {}
+        self._acks: dict[str, tuple[Request, Uri]] = {}
+
+    def send_ack(
+        self, branch: str, ack: Request, next_hop: Uri, refused: Refused
+    ) -> None:
+        """Send the ACK of a 2xx, and keep it for its retransmissions."""
+
+        def send(flow: IFlow) -> None:
+            self._acks[branch] = (self._endpoint.send_ack(ack, flow), next_hop)
+
+        self.send(branch, next_hop, send, refused)
+
+    def repeat_ack(self, branch: str, refused: Refused) -> None:
+        """Send the very same ACK again; nothing where it has not left yet."""
+        kept = self._acks.get(branch)
+        if kept is not None:
+            ack, next_hop = kept
+            self.send(
+                branch,
+                next_hop,
+                lambda flow: self._endpoint.repeat_ack(ack, flow),
+                refused,
+            )
+
+    def send(
+        self, branch: str, next_hop: Uri, sender: Sender, refused: Refused
+    ) -> None:
+        """Call `sender` with the flow to the next hop, after all senders before it.
+
+        Args:
+            branch: Whose dialog it is.
+            next_hop: Where the dialog's requests go now.
+            sender: Called once with an open flow; may raise `TransportFailed`.
+            refused: Called instead where there is no way.
+        """
+        way = self._ways.get(branch)
+        if way is None:
+            way = self._ways[branch] = _Way()
+        way.waiting.append((next_hop, sender, refused))
+        self._advance(way)
+
+    def _advance(self, way: _Way) -> None:
+        while way.waiting and way.connecting is None:
+            next_hop, sender, refused = way.waiting[0]
+            flow = self._known_flow(way, next_hop)
+            if flow is None:
+                self._connect(way, next_hop)
+                return
+            way.waiting.pop(0)
+            try:
+                sender(flow)
+            except TransportFailed as error:
+                refused(error)
+
+    def _known_flow(self, way: _Way, next_hop: Uri) -> IFlow | None:
+        flow = way.flow
+        if flow is not None and flow.is_open and way.next_hop == next_hop:
+            return flow
+        if self._first.is_open and self._leads_to(self._first, next_hop):
+            way.flow, way.next_hop = self._first, next_hop
+            return self._first
+        return None
+
+    def _leads_to(self, flow: IFlow, uri: Uri) -> bool:
+        """Whether this is the very server that the URI names by its address.
+
+        A proxy that was verified by its name writes its address into Record-Route; the
+        connection to it is the one that we have (RFC 5923 section 8.1).
+        """
+        if not isinstance(uri, SipUri):
+            return False
+        transport = uri.transport or ("TLS" if uri.is_secure else "UDP")
+        if uri.is_secure or self._is_secure:
+            transport = "TLS"
+        port = uri.port or DEFAULT_PORTS.get(transport)
+        return flow.transport == transport and flow.remote == (uri.host, port)
+
+    def _connect(self, way: _Way, next_hop: Uri) -> None:
+        connecting = self._endpoint.flow_to(next_hop, is_secure=self._is_secure)
+        way.connecting = connecting
+
+        def connected(flow: IFlow) -> None:
+            way.flow, way.next_hop = flow, next_hop
+            way.connecting = None
+            if not flow.is_open:
+                way.waiting.pop(0)[2](TransportFailed("the connection closed at once"))
+
+        def failed(failure: Failure) -> None:
+            error = failure.value
+            if not isinstance(error, Unreachable):
+                failure.raiseException()
+                return
+            way.connecting = None
+            way.waiting.pop(0)[2](error)
+
+        def go_on(ignored: object) -> None:
+            self._endpoint.submit(self._advance, way)
+
+        connecting.addCallbacks(connected, failed)
+        connecting.addCallback(go_on)
+
+    def stop(self) -> None:
+        """Send nothing more; give up connecting."""
+        for way in self._ways.values():
+            way.waiting.clear()
+            if way.connecting is not None:
+                way.connecting.addErrback(lambda failure: None)
+                way.connecting.cancel()
+        self._ways.clear()

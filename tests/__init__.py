@@ -1,0 +1,1 @@
+"""Tests of sipuac; run them with ``python -m twisted.trial tests``."""

@@ -1,0 +1,1 @@
+"""Tests of what the package gives to users for their own tests."""
