@@ -2,7 +2,8 @@
 
     early --BYE of ours--> ending --answered--> gone
       |                      |                   |  (a 2xx may still come: it is ACKed)
-      +--- 2xx, ACKed -------+-------------------+--> standing --BYE--> releasing --> ended
+      +--- 2xx, ACKed -------+-------------------+--> standing --BYE--> releasing -->
+      ended
 
 A 199 is no final response (RFC 6228 section 7), and a BYE on an early dialog may cross
 the 2xx: so neither of them keeps a 2xx from making the dialog confirmed.

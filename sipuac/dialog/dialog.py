@@ -86,8 +86,8 @@ class Dialog:
     def fill_target(self, response: Response) -> None:
         """Take a target where there is none yet, from a later provisional response.
 
-        An unreliable response brings no *new* target (RFC 6141 section 4.9), but filling
-        an empty one is no refresh.
+        An unreliable response brings no *new* target (RFC 6141 section 4.9), but
+        filling an empty one is no refresh.
         """
         if self.remote_target is None:
             self.learn(response)

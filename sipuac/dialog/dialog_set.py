@@ -1,8 +1,9 @@
 """All that one INVITE forked into: every dialog, and the one call that comes of it.
 
-Events go in by the methods of `DialogSet`, each of which returns the effects to perform.
-This file knows what each response means for the attempt as a whole; `forks` knows which
-dialog has the media and what is done about the others; `branch` is one dialog.
+Events go in by the methods of `DialogSet`, each of which returns the effects to
+perform. This file knows what each response means for the attempt as a whole; `forks`
+knows which dialog has the media and what is done about the others; `branch` is one
+dialog.
 """
 
 from __future__ import annotations
@@ -172,8 +173,8 @@ class DialogSet:
     def hang_up(self, message: str = "cancelled by the caller") -> list[Effect]:
         """End the call in whichever way is right (RFC 3261 section 15).
 
-        Before a 2xx that is CANCEL, sent once a provisional response has come; after one
-        it is BYE on the call and on every other early dialog.
+        Before a 2xx that is CANCEL, sent once a provisional response has come; after
+        one it is BYE on the call and on every other early dialog.
         """
         error = Cancelled(message)
         if self.phase in (Phase.CALLING, Phase.PROCEEDING):

@@ -1,8 +1,9 @@
 """What happens to a call, as the values that everybody gets to see.
 
-These are the bodies of the events: `ua/events.py` stamps them with the time, the Call-ID and
-the From tag, and writes them as JSON. One class an event; the attributes are the keys.
-`to_tag` names the branch: the To tag of the callee's dialog, "" where it has none.
+These are the bodies of the events: `ua/events.py` stamps them with the time, the
+Call-ID and the From tag, and writes them as JSON. One class an event; the attributes
+are the keys. `to_tag` names the branch: the To tag of the callee's dialog, "" where it
+has none.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class InviteSent(Event):
-    """The INVITE was handed to the transport (once for each transaction of the call)."""
+    """The INVITE was handed to the transport."""
 
     event: ClassVar[str] = "invite-sent"
 
@@ -66,7 +67,8 @@ class Forked(Event):
 
     Attributes:
         action: What the fork policy decided, such as "cancel-extra", "hold" or "leave".
-        contact, record_route, server: Those fields of the response, so that one can tell
+        contact, record_route, server: Those fields of the response, so that one can
+        tell
             who forked; None where it has none.
     """
 
@@ -148,7 +150,7 @@ class Cancelling(Event):
 
 @dataclass(frozen=True, slots=True)
 class ProtocolWarning(Event):
-    """The peer did something odd that we could live with, or the user should know it."""
+    """The peer did something odd that we can live with."""
 
     event: ClassVar[str] = "warning"
     message: str

@@ -1,8 +1,8 @@
 """What is done about the further dialogs of a forked INVITE.
 
-A policy is an object that is told what happened, sees the whole dialog set, and decides.
-It performs nothing and remembers nothing, so one object serves any number of calls.
-Users may pass one of their own to `invite(on_fork=...)`.
+A policy is an object that is told what happened, sees the whole dialog set, and
+decides. It performs nothing and remembers nothing, so one object serves any number of
+calls. Users may pass one of their own to `invite(on_fork=...)`.
 
 The *media dialog* is the one whose answer the media has; beside it, every other dialog
 is an *extra*. Without early media there is no media dialog until a 2xx comes.

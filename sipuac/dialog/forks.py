@@ -1,8 +1,8 @@
 """Which dialog has the media, and what is done about the others.
 
-The *media dialog* is the first whose response carried the answer. When it is chosen, every
-other early dialog is an extra, and the fork policy says what to do about it. This file
-carries the decisions out, with the traps that real forks set:
+The *media dialog* is the first whose response carried the answer. When it is chosen,
+every other early dialog is an extra, and the fork policy says what to do about it. This
+file carries the decisions out, with the traps that real forks set:
 
 - Serial hunting looks like a fork. An extra that showed after the media dialog is ended
   only when the media dialog is known to live: it is probed, and the newcomer is held.
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from sipuac.dialog.branch import Branch, BranchState, MediaState
 from sipuac.dialog.effects import MoveMedia
-from sipuac.dialog.events import EarlyMedia, Forked, MediaMoved, Probe, ProtocolWarning
+from sipuac.dialog.events import EarlyMedia, Forked, MediaMoved, Probe
 from sipuac.dialog.fork_policy import (
     Action,
     AnsweredLater,

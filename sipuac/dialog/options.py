@@ -14,8 +14,8 @@ class InviteOptions:
 
     Attributes:
         policy: What to do about forks.
-        has_early_media: Whether the first answer in a provisional response starts media.
-        can_replace_answer, can_fork_offer: What the media can do.
+        has_early_media: Whether the first answer in a provisional response starts
+        media. can_replace_answer, can_fork_offer: What the media can do.
         extra_ringing: "end" or "keep": what to do with extras that only ring.
         answer_timeout: CANCEL when nobody has answered after so long.
         fork_hold: How long a newcomer waits for news of the media dialog.

@@ -1,7 +1,7 @@
 """How a request of the callee inside a dialog is answered.
 
-RFC 3261 sections 8.2 and 12.2.2, in their order: sequence, method, Require; then what the
-method asks for. Only BYE changes anything beyond the answer.
+RFC 3261 sections 8.2 and 12.2.2, in their order: sequence, method, Require; then what
+the method asks for. Only BYE changes anything beyond the answer.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ def answer_to(dialog: Dialog, request: Request) -> Response:
 
 def _refuse_offer(dialog: Dialog, request: Request) -> Response:
     if dialog.state is DialogState.EARLY:
-        # RFC 3261 14.2: "A UAS that receives an INVITE on a dialog while an INVITE it had
-        # sent on that dialog is in progress MUST return a 491".
+        # RFC 3261 14.2: "A UAS that receives an INVITE on a dialog while an INVITE it
+        # had sent on that dialog is in progress MUST return a 491".
         return response_to(request, 491)
     warning = '399 sipuac "The session of this call is not changed"'
     return response_to(request, 488, headers=(("Warning", warning),))

@@ -2,9 +2,9 @@
 
     Initial -> Establishing -> Established -> Terminating -> Terminated
 
-Initial: nothing was sent. Establishing: the INVITE is out, or its 2xx is there and the media
-still works on it. Established: both sides may send media. Terminating: CANCEL or BYE is
-on its way. Terminated: over, whoever ended it; nothing follows.
+Initial: nothing was sent. Establishing: the INVITE is out, or its 2xx is there and the
+media still works on it. Established: both sides may send media. Terminating: CANCEL or
+BYE is on its way. Terminated: over, whoever ended it; nothing follows.
 """
 
 from __future__ import annotations

@@ -94,7 +94,8 @@ class InviterService(Service):
     def startService(self) -> None:
         """See `IService`; opens the sockets where that was not done before."""
         self.privilegedStartService()
-        super().startService()
+        # Twisted does not annotate its services.
+        super().startService()  # type: ignore[no-untyped-call]
 
     def _open(self) -> None:
         reactor = self._reactor
@@ -117,7 +118,7 @@ class InviterService(Service):
 
     def stopService(self) -> Deferred[None] | None:
         """CANCEL and BYE what is left, for `drain` seconds at most, and close all."""
-        super().stopService()
+        super().stopService()  # type: ignore[no-untyped-call]
         endpoint, inviter = self.endpoint, self.inviter
         self.inviter = None
         if endpoint is None or inviter is None:

@@ -354,7 +354,6 @@ class ResponseContext:
         if request.has_token("Require", "100rel"):
             return
         for tag in sorted(branch.early_tags - self._told_ended):
-            self._told_ended.add(tag)
             reason = _reason(final.status, final.reason)
             self.server.respond(
                 response_to(request, 199, to_tag=tag, headers=reason).without(

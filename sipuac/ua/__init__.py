@@ -1,0 +1,1 @@
+"""Joins the layers: the endpoint, the Inviter and what the application sees."""

@@ -1,7 +1,7 @@
 """The media of one call: which branch has which session, and one thing at a time.
 
-Media may take its time (Deferreds). What is asked of one session waits for what was asked
-of it before; a result that comes after its session was closed is dropped.
+Media may take its time (Deferreds). What is asked of one session waits for what was
+asked of it before; a result that comes after its session was closed is dropped.
 """
 
 from __future__ import annotations

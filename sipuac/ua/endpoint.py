@@ -75,17 +75,16 @@ class _Transaction:
 
     def _perform(self, effects: list[Effect]) -> None:
         for effect in effects:
-            kind = effect.__class__
-            if kind is Send:
-                self._send(effect.message)  # type: ignore[union-attr]  # by kind
-            elif kind is StartTimer:
-                self._start_timer(effect.timer, effect.seconds)  # type: ignore[union-attr]  # by kind
-            elif kind is Deliver:
-                self._deliver(effect.message)  # type: ignore[union-attr]  # by kind
-            elif kind is StopTimer:
-                self._stop_timer(effect.timer)  # type: ignore[union-attr]  # by kind
-            elif kind is Fail:
-                self._fail(effect.error)  # type: ignore[union-attr]  # by kind
+            if isinstance(effect, Send):
+                self._send(effect.message)
+            elif isinstance(effect, StartTimer):
+                self._start_timer(effect.timer, effect.seconds)
+            elif isinstance(effect, Deliver):
+                self._deliver(effect.message)
+            elif isinstance(effect, StopTimer):
+                self._stop_timer(effect.timer)
+            elif isinstance(effect, Fail):
+                self._fail(effect.error)
             else:
                 self._terminate()
 
@@ -291,7 +290,8 @@ class Endpoint:
         resolver: Finds the servers for a URI.
         timers: T1, T2 and T4, for tests that must not wait for 32 s.
         identifiers: Branches, tags and Call-IDs.
-        max_transactions: More are refused: with 503 to others, `LocalProtocolError` to us.
+        max_transactions: More are refused: with 503 to others, `LocalProtocolError` to
+        us.
     """
 
     def __init__(
@@ -352,8 +352,9 @@ class Endpoint:
     def add_stray_handler(self, handler: StrayHandler) -> None:
         """Offer 2xx to INVITE that match no transaction to this one.
 
-        Departs from RFC 6026 7.2, which drops them, because a 2xx that comes after timer
-        B, a failover or a non-2xx final response leaves a phone in a call with nobody.
+        Departs from RFC 6026 7.2, which drops them, because a 2xx that comes after
+        timer B, a failover or a non-2xx final response leaves a phone in a call with
+        nobody.
         """
         self._stray_handlers.append(handler)
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class IClientTransactionUser(Interface):
-    """What hears of a client transaction (the transaction user of RFC 3261 section 17)."""
+    """The user of a client transaction (RFC 3261 section 17)."""
 
     def response_received(response: Response) -> None:
         """A response that the transaction passes up."""

@@ -1,7 +1,7 @@
 """One INVITE of ours and all that comes of it.
 
-An `Invitation` drives a `DialogSet`: it feeds it what happens, performs what it asks for,
-and tells the application.
+An `Invitation` drives a `DialogSet`: it feeds it what happens, performs what it asks
+for, and tells the application.
 """
 
 from __future__ import annotations
@@ -170,8 +170,8 @@ class Invitation:
     def cancel(self, message: str = "cancelled by the caller") -> None:
         """End the attempt or the call in whichever way is right, and do not wait.
 
-        Before the 2xx: one CANCEL, as soon as a provisional response has come. After it:
-        BYE, on the call and on every early dialog that is left.
+        Before the 2xx: one CANCEL, as soon as a provisional response has come. After
+        it: BYE, on the call and on every early dialog that is left.
         """
         self._endpoint.submit(self._run, self._set.hang_up, message)
 

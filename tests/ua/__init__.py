@@ -1,0 +1,1 @@
+"""Tests of the user agent on a network in memory."""

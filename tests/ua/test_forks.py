@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sipuac.errors import InviteForked, LocalProtocolError
 from sipuac.testing.media import ScriptedMedia
 from sipuac.testing.proxy import serial
@@ -103,7 +105,7 @@ class CancelExtrasTests(CallTestCase):
         self.settle()
 
     def test_an_extra_after_the_media_dialog_is_ended_once_that_is_alive(self) -> None:
-        """A newcomer is held, the media dialog probed, and the newcomer ended by BYE."""
+        """The newcomer is held, the media dialog probed, the newcomer BYEd."""
         desk = self.phone("desk", early_media(0.1), answer(3.0))
         mobile = self.phone("mobile", early_media(0.3))
         self.ring()
@@ -147,7 +149,7 @@ class CancelExtrasTests(CallTestCase):
         self.settle()
 
     def test_serial_hunting_is_not_taken_for_a_fork(self) -> None:
-        """A proxy went on to the second phone: the media dialog is found dead by 481."""
+        """The proxy went on to the second phone: the first is found dead by 481."""
         desk = self.phone("desk", early_media(0.1), reject(1.0, 480))
         mobile = self.phone("mobile", early_media(0.2), answer(3.0))
         self.ring(serial("sip:desk@desk.invalid", "sip:mobile@mobile.invalid"))
@@ -197,7 +199,7 @@ class CancelExtrasTests(CallTestCase):
         self.settle()
 
     def test_an_extra_that_answers_first_has_the_call(self) -> None:
-        """Where media can replace its answer the call is taken there, the old one BYEd."""
+        """Where media can replace its answer the call is taken there."""
         desk = self.phone("desk", early_media(0.1))
         mobile = self.phone("mobile", ring(0.3), answer(0.32))
         self.ring()
@@ -215,7 +217,7 @@ class CancelExtrasTests(CallTestCase):
     def test_an_extra_answers_and_the_media_dialog_is_cancelled_by_the_proxy(
         self,
     ) -> None:
-        """Media that takes one answer only: ACK, BYE, and InviteForked after a probe."""
+        """Media that takes one answer only: ACK, BYE, then InviteForked."""
         self.media = ScriptedMedia(
             self.clock, can_replace_answer=False, can_fork_offer=False
         )
@@ -244,7 +246,7 @@ class CancelExtrasTests(CallTestCase):
 
     def test_policies_that_cannot_be_are_refused_before_anything_is_sent(self) -> None:
         """What cannot be is refused before anything is sent."""
-        asked = [
+        asked: list[dict[str, Any]] = [
             {"on_fork": "cancel-extras"},
             {"on_fork": "follow"},
             {"on_fork": "fail"},

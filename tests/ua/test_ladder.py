@@ -46,9 +46,11 @@ def forked_call(*, is_seen_twice: bool) -> Wire:
 class DrawLadderTests(SynchronousTestCase):
     """Tests of `draw_ladder`."""
 
-    def lines(self, wire: Wire, **options: object) -> list[str]:
+    def lines(
+        self, wire: Wire, names: dict[tuple[str, int], str] | None = None
+    ) -> list[str]:
         """The ladder of a wire, line by line."""
-        return draw_ladder(wire.entries, **options).splitlines()  # type: ignore[arg-type]  # passed on
+        return draw_ladder(wire.entries, names=names).splitlines()
 
     def test_heading_names_the_participants_in_order(self) -> None:
         """The columns are us first, then the named ones in the order given."""
