@@ -107,9 +107,10 @@ class MediaDescription:
     def rtcp_port(self) -> int:
         """Port for RTCP: that of a=rtcp (RFC 3605), else the one after the RTP port."""
         for value in self.values("rtcp"):
-            port = value.partition(" ")[0]
-            if port.isascii() and port.isdigit() and len(port) < 6:
-                return int(port)
+            try:
+                return number(value.partition(" ")[0], "port in a=rtcp", 65_535)
+            except ParseError:
+                continue  # as an attribute that is not understood (5.13)
         return self.port + 1
 
     def values(self, name: str) -> list[str]:

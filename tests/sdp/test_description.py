@@ -164,7 +164,8 @@ class ParsingTests(SynchronousTestCase):
             ("a=rtcp:53020\n", 53020),
             ("a=rtcp:53020 IN IP6 2001:db8::1\n", 53020),
             ("a=rtcp:\n", 4001),
-            ("a=rtcp:9999999\n", 4001),
+            ("a=rtcp:65536\n", 4001),
+            ("a=rtcp:65535\n", 65535),
         ]
         for attribute, port in cases:
             self.assertEqual(parse(HEAD + stream + attribute).media[0].rtcp_port, port)
@@ -230,6 +231,11 @@ class AddressTests(SynchronousTestCase):
         for text, connection in cases.items():
             self.assertEqual(Connection.parse(text), connection)
             self.assertEqual(str(connection), text)
+
+    def test_origins_of_other_networks(self) -> None:
+        """What an address is, is known of the Internet only."""
+        text = "- 1 2 ATM NSAP ??"
+        self.assertEqual(str(Origin.parse(text)), text)
 
     def test_unusable_connections(self) -> None:
         """A c= line without a usable address is refused."""
@@ -317,6 +323,7 @@ class BadInputTests(SynchronousTestCase):
             (HEAD.replace("o=- 1 2", "o=- 0x1 2"), "session id in o="),
             (HEAD.replace("o=- 1 2", "o=- 1 " + "9" * 41), "version in o="),
             (HEAD.replace("o=- 1 2", "o=- \N{SUPERSCRIPT TWO} 2"), "session id"),
+            (HEAD.replace("IP4 192.0.2.1\ns", "IP4 1.2.3\ns"), "not an IP4 address"),
             (HEAD + "m=audio\n", "m= has 1"),
             (HEAD + "m=audio 9 RTP/AVP\n", "m= has 3"),
             (HEAD + "m=audio 99999 RTP/AVP 0\n", "greater than 65535: 99999"),
