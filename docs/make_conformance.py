@@ -23,11 +23,11 @@ _INTRODUCTION = """\
 Conformance
 ===========
 
-What the RFCs ask of a user agent client, one requirement a row, and the test that shows
-it. **Tier** 1 is the core of a user agent client; 2 belongs to an extension, to the side
-of the peer or to a refinement. **Level** is the keyword of the RFC: *is* marks behaviour
-that the text states without one, *own* a rule of this project that the section gives the
-reason for. After MUST NOT and SHOULD NOT the sentence says what is not done.
+What the RFCs ask of a user agent client, one requirement a row, and the test that
+shows it. **Tier** 1 is the core of a user agent client; 2 belongs to an extension, to
+the side of the peer or to a refinement. **Level** is the keyword of the RFC: *is* marks
+behaviour that the text states without one, *own* a rule of this project that the
+section gives the reason for. After MUST NOT and SHOULD NOT the sentence says what is not done.
 
 This page is made by ``docs/make_conformance.py``; do not edit it by hand.
 """
@@ -35,7 +35,7 @@ This page is made by ``docs/make_conformance.py``; do not edit it by hand.
 
 @dataclass(frozen=True)
 class Requirement:
-    """One row of requirements.tsv; `note` says why a row has no test, if it has none."""
+    """One row of requirements.tsv; `note` says why a row has no test."""
 
     id: str
     group: str
@@ -89,7 +89,9 @@ def page() -> str:
             "\n.. list-table::\n   :header-rows: 1\n   :widths: 12 6 10 42 30\n\n"
             "   * - id\n     - tier\n     - level\n     - requirement\n     - test\n"
         )
-        parts.extend(_row(row, shown.get(row.id, [])) for row in rows if row.group == group)
+        parts.extend(
+            _row(row, shown.get(row.id, [])) for row in rows if row.group == group
+        )
     return "".join(parts)
 
 

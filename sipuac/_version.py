@@ -1,3 +1,3 @@
-"""The version of this package, in one place: setup.cfg reads it, and so does the code."""
+"""The version of this package; setup.cfg reads it too."""
 
 __version__ = "0.1.0"

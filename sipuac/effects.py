@@ -1,8 +1,8 @@
 """What a machine can ask of the world.
 
-The pure layers return lists of these; `ua/endpoint.py` performs them in order. Everything
-that a transaction can do is in this one file, short enough to be read in a minute. What a
-dialog set asks beyond that stands in `dialog/effects.py`.
+The pure layers return lists of these; `ua/endpoint.py` performs them in order.
+Everything that a transaction can do is in this one file, short enough to be read in a
+minute. What a dialog set asks beyond that stands in `dialog/effects.py`.
 """
 
 from __future__ import annotations

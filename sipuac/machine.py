@@ -1,9 +1,9 @@
 """Runs a transition table.
 
-A machine is an object with a `state` and a class attribute `transitions`: for each state
-a row for each event that means something there, naming the next state and the action.
-No row means that the event is ignored in that state; that is SIP's rule, and why late
-timers and late responses need no cancelling.
+A machine is an object with a `state` and a class attribute `transitions`: for each
+state a row for each event that means something there, naming the next state and the
+action. No row means that the event is ignored in that state; that is SIP's rule, and
+why late timers and late responses need no cancelling.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ def step(machine: Machine, event: str, *arguments: object) -> list[Any]:
         arguments: What comes with the event; handed to the action.
 
     Returns:
-        The effects that the action asks for, in order; empty where the table has no row.
+        The effects that the action asks for, in order; empty where the table has no
+        row.
     """
     row = machine.transitions[machine.state].get(event)
     if row is None:

@@ -1,12 +1,15 @@
 """One branch of a forked INVITE: a dialog, and what became of it.
 
-    early --BYE of ours--> ending --answered--> gone
-      |                      |                   |  (a 2xx may still come: it is ACKed)
-      +--- 2xx, ACKed -------+-------------------+--> standing --BYE--> releasing -->
-      ended
+    early --BYE of ours--> ending --BYE answered--> gone
+      |                      |                       |
+      +----- 2xx, ACKed -----+-----------------------+
+                             |
+                             v
+                          standing --BYE of ours--> releasing --BYE answered--> ended
 
 A 199 is no final response (RFC 6228 section 7), and a BYE on an early dialog may cross
-the 2xx: so neither of them keeps a 2xx from making the dialog confirmed.
+the 2xx: so neither of them keeps a 2xx from making the dialog confirmed. A branch whose
+BYE is pending stays so whatever else happens, until that BYE is over (12.3).
 """
 
 from __future__ import annotations
@@ -80,7 +83,12 @@ class Branch:
         moved_from: The branch that had the media before this one.
         bye_number: Number of the BYE that counts; the result of an older one does not.
         is_bye_confirmed: Whether the callee answered a BYE of ours with 2xx.
+        is_acked: Whether its 2xx came, and was acknowledged.
         is_unwanted: Whether a 2xx of it gets ACK and BYE, whatever else happens.
+        allows_update: Whether its last Allow names UPDATE.
+        session: The session of its call; None where it has none.
+        contact: The Contact field of its last response that had one.
+        status: Status code of its last response; 0 before the first.
         fate: What became of it, in words.
     """
 
@@ -113,6 +121,7 @@ class Branch:
         BranchState.ENDING: {
             BranchEvent.CONFIRMED:    (BranchState.STANDING,  _confirm),
             BranchEvent.BYE_FINISHED: (BranchState.GONE,      _terminate),
+            BranchEvent.LOST:         (BranchState.ENDING,    _terminate),
         },
         BranchState.GONE: {
             BranchEvent.CONFIRMED:    (BranchState.STANDING,  _confirm),
@@ -123,6 +132,7 @@ class Branch:
         },
         BranchState.RELEASING: {
             BranchEvent.BYE_FINISHED: (BranchState.ENDED,     _terminate),
+            BranchEvent.LOST:         (BranchState.RELEASING, _terminate),
         },
         BranchState.ENDED: {},
     }
@@ -159,6 +169,11 @@ class Branch:
     def is_resolved(self) -> bool:
         """Whether nothing is left to be done about it."""
         return self.state in (BranchState.GONE, BranchState.ENDED)
+
+    @property
+    def has_call(self) -> bool:
+        """Whether its 2xx has become a call that is not over."""
+        return self.state is BranchState.STANDING and self.session is not None
 
     def view(self, media_tag: str | None) -> BranchView:
         """What a fork policy may see."""

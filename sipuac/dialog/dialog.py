@@ -15,6 +15,9 @@ from sipuac.syntax.uri import SipUri, Uri
 
 Headers = Iterable[tuple[str, str]]
 
+_CREDENTIALS = ("Authorization", "Proxy-Authorization")
+_TARGET_REFRESH = frozenset(["INVITE", "UPDATE"])
+
 
 class DialogState(str, Enum):
     """The states of RFC 3261 section 12."""
@@ -38,8 +41,11 @@ class Dialog:
 
     __slots__ = (
         "_contact",
+        "_credentials",
+        "_fallback_hop",
         "_from",
         "_invite_cseq",
+        "_invite_hop",
         "_product",
         "_request_target",
         "_to",
@@ -55,7 +61,7 @@ class Dialog:
     )
 
     def __init__(self, invite: Request, remote_tag: str | None) -> None:
-        """An early dialog of this INVITE; `refresh` tells it what a response says."""
+        """An early dialog of this INVITE; `learn` tells it what a response says."""
         self.state = DialogState.EARLY
         self.call_id = invite.call_id
         self.local_tag = invite.from_tag
@@ -68,6 +74,12 @@ class Dialog:
         self._product = invite.get("User-Agent")
         self._invite_cseq = invite.cseq.number
         self._request_target = invite.uri
+        self._invite_hop = _hop_of(invite)
+        self._fallback_hop: Uri | None = None
+        # "The ACK MUST contain the same credentials as the INVITE." (13.2.2.4)
+        self._credentials = [
+            (name, value) for name in _CREDENTIALS for value in invite.get_all(name)
+        ]
         self.local_cseq = self._invite_cseq
         self.remote_cseq: int | None = None
         self.remote_target: Uri | None = None
@@ -75,50 +87,45 @@ class Dialog:
         self.is_secure = isinstance(invite.uri, SipUri) and invite.uri.is_secure
 
     def learn(self, response: Response) -> None:
-        """Take route set and target of the response that made the dialog (12.1.2).
+        """Take route set and target of a provisional response, where there are none.
+
+        The first response of the dialog brings them (12.1.2). A later unreliable one
+        brings no *new* target (RFC 6141 section 4.9), but filling an empty one is no
+        refresh.
 
         Raises:
-            ParseError: Its Contact or Record-Route cannot be read; what could is kept.
-        """
-        self.remote_target = self._target_of(response) or self.remote_target
-        self.route_set = tuple(reversed(response.record_routes))
-
-    def fill_target(self, response: Response) -> None:
-        """Take a target where there is none yet, from a later provisional response.
-
-        An unreliable response brings no *new* target (RFC 6141 section 4.9), but
-        filling an empty one is no refresh.
+            ParseError: Its Record-Route cannot be read; no request can be sent then.
         """
         if self.remote_target is None:
-            self.learn(response)
+            if not self.route_set:
+                self.route_set = tuple(reversed(response.record_routes))
+            self.remote_target = self._target_of(response)
 
     def confirm(self, response: Response) -> bool:
         """Become confirmed by this 2xx (RFC 3261 section 13.2.2.4).
 
         The route set is computed anew, the sequence numbers stay, and the Contact is a
-        new remote target (RFC 6141 section 4.9).
+        new remote target (RFC 6141 section 4.9). Where Record-Route cannot be read, the
+        route set stays as it was: an ACK that may go astray is better than none.
 
         Returns:
             False where the 2xx has no usable Contact: its requests then go to the
-            Request-URI of the INVITE, which may reach nobody.
+            Request-URI of the INVITE, the way of the INVITE, and may reach nobody.
         """
         self.state = DialogState.CONFIRMED
         try:
             self.route_set = tuple(reversed(response.record_routes))
-            target = self._target_of(response)
         except ParseError:
-            target = None
-        if target is not None:
-            self.remote_target = target
-            return True
-        self.remote_target = self._request_target
-        return False
+            pass  # RFC 3261 13.2.2.4 wants an ACK for every 2xx, and says no way here.
+        target = self._target_of(response)
+        self.remote_target = target or self._request_target
+        self._fallback_hop = None if target else self._invite_hop
+        return target is not None
 
-    def refresh_target(self, message: Request | Response) -> None:
-        """Take Contact of a target refresh request, or of a 2xx to ours (12.2.1.2)."""
-        target = self._target_of(message)
-        if target is not None:
-            self.remote_target = target
+    def refreshed_by(self, method: str, response: Response) -> None:
+        """Take the target that a 2xx to a target refresh request brings (12.2.1.2)."""
+        if method in _TARGET_REFRESH:
+            self.remote_target = self._target_of(response) or self.remote_target
 
     @staticmethod
     def _target_of(message: Request | Response) -> Uri | None:
@@ -131,7 +138,7 @@ class Dialog:
         """The URI whose servers get the requests of this dialog (12.2.1.1, 8.1.2)."""
         if self.route_set:
             return self.route_set[0].uri
-        return self._target()
+        return self._fallback_hop or self._target()
 
     def _target(self) -> Uri:
         if self.remote_target is None:
@@ -163,7 +170,8 @@ class Dialog:
 
     def ack(self, *, headers: Headers = (), body: bytes = b"") -> Request:
         """The ACK of the INVITE's 2xx, with the INVITE's CSeq number (13.2.2.4)."""
-        return self._request("ACK", self._invite_cseq, headers, body, False)
+        fields = [*self._credentials, *headers]
+        return self._request("ACK", self._invite_cseq, fields, body, False)
 
     def _request(
         self,
@@ -208,3 +216,9 @@ class Dialog:
             return False
         self.remote_cseq = number
         return True
+
+
+def _hop_of(invite: Request) -> Uri:
+    """Where the INVITE goes first: its top Route, or its Request-URI."""
+    routes = invite.routes
+    return routes[0].uri if routes else invite.uri

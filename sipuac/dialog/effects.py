@@ -36,8 +36,8 @@ class RepeatAck:
 class SendInDialog:
     """Send a request in this branch's dialog, after all that was sent in it before.
 
-    Its final response, or its failure, goes to `DialogSet.request_finished` with the
-    number given here.
+    Its final response, or why there is none, goes to `DialogSet.request_finished` with
+    the number given here.
     """
 
     branch: str
@@ -150,7 +150,7 @@ class Resolved:
 
 @dataclass(frozen=True, slots=True)
 class Forget:
-    """Nothing more is expected of the INVITE; sessions that stand live on."""
+    """Nothing more is expected: no call stands, and no 2xx can come any more."""
 
 
 Effect = (

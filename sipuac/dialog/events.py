@@ -67,9 +67,8 @@ class Forked(Event):
 
     Attributes:
         action: What the fork policy decided, such as "cancel-extra", "hold" or "leave".
-        contact, record_route, server: Those fields of the response, so that one can
-        tell
-            who forked; None where it has none.
+        contact, record_route, server: Those fields of the dialog's response, so that
+            one can tell who forked; None where it has none.
     """
 
     event: ClassVar[str] = "forked"
@@ -105,7 +104,11 @@ class ExtraEnded(Event):
 
 @dataclass(frozen=True, slots=True)
 class EarlyDialogEnded(Event):
-    """An early dialog is over: by "199", "BYE" (the callee's), "final" or "timeout"."""
+    """An early dialog is over, and not by our BYE.
+
+    `by` is "199", "BYE" (the callee's), "probe" (it was found dead), "final" or
+    "timeout".
+    """
 
     event: ClassVar[str] = "early-dialog-ended"
     to_tag: str

@@ -2,7 +2,9 @@
 
 A policy is an object that is told what happened, sees the whole dialog set, and
 decides. It performs nothing and remembers nothing, so one object serves any number of
-calls. Users may pass one of their own to `invite(on_fork=...)`.
+calls. Users may pass one of their own to `invite(on_fork=...)`. What a policy decides
+is done where it can be done: where it cannot, or nothing was decided, an early dialog
+is left alone and an answered one released.
 
 The *media dialog* is the one whose answer the media has; beside it, every other dialog
 is an *extra*. Without early media there is no media dialog until a 2xx comes.
@@ -85,15 +87,15 @@ class Action(str, Enum):
     CANCEL_EXTRA = "cancel-extra"
     """End the early dialog by BYE, once the media dialog is known to live."""
     MOVE_MEDIA = "move-media"
-    """Give its answer to the media in place of the one before."""
+    """Give its new answer to the media in place of the one before."""
     TAKE = "take"
     """Take the call here, with the media."""
     RELEASE = "release"
     """ACK its 2xx and BYE it."""
     KEEP = "keep"
-    """ACK its 2xx and give it a session of its own."""
+    """ACK its 2xx and give it a session of its own, beside the call taken before."""
     FAIL = "fail"
-    """End everything: the INVITE must not fork."""
+    """End everything: the INVITE must not fork. Once a call is taken: release."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +163,8 @@ class KeepAll:
         if isinstance(event, ExtraShowed):
             return (Decision(Action.LEAVE, tag),)
         if isinstance(event, ExtraAnswered):
-            return (_take_or_release(tag, view),)
+            # Its media can fork the offer: no need to replace anything.
+            return (Decision(Action.TAKE, tag),)
         return (Decision(Action.KEEP, tag),)
 
 
@@ -229,7 +232,7 @@ class FailOnFork:
             competes = event.branch.has_answer or view.extra_ringing == "end"
             return (Decision(Action.FAIL if competes else Action.LEAVE, tag),)
         if isinstance(event, ExtraAnswered):
-            return (Decision(Action.RELEASE, tag), Decision(Action.FAIL, tag))
+            return (Decision(Action.FAIL, tag),)
         return (Decision(Action.RELEASE, tag),)
 
 

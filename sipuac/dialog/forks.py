@@ -2,22 +2,21 @@
 
 The *media dialog* is the first whose response carried the answer. When it is chosen,
 every other early dialog is an extra, and the fork policy says what to do about it. This
-file carries the decisions out, with the traps that real forks set:
+file carries the decisions out:
 
-- Serial hunting looks like a fork. An extra that showed after the media dialog is ended
-  only when the media dialog is known to live: it is probed, and the newcomer is held.
+- An extra that showed after the media dialog is ended only when the media dialog is
+  known to live; `liveness` finds that out.
 - After an extra's 2xx the proxy cancels the other branches and says nothing of it: the
   media dialog has a short grace, and is probed.
 """
 
 from __future__ import annotations
 
-from enum import Enum
 from typing import TYPE_CHECKING
 
 from sipuac.dialog.branch import Branch, BranchState, MediaState
 from sipuac.dialog.effects import MoveMedia
-from sipuac.dialog.events import EarlyMedia, Forked, MediaMoved, Probe
+from sipuac.dialog.events import EarlyMedia, Forked, MediaMoved
 from sipuac.dialog.fork_policy import (
     Action,
     AnsweredLater,
@@ -28,23 +27,15 @@ from sipuac.dialog.fork_policy import (
     ExtraShowed,
     ForkEvent,
 )
+from sipuac.dialog.liveness import Verdict, Vigil
 from sipuac.dialog.timers import DialogTimer
-from sipuac.effects import StartTimer, StopTimer
-from sipuac.errors import InviteForked, SipError
+from sipuac.errors import CallFailed, InviteForked, SipError, Unreachable
+from sipuac.syntax.message import Response
 
 if TYPE_CHECKING:
     from sipuac.dialog.dialog_set import DialogSet
-    from sipuac.syntax.message import Response
 
-
-class Liveness(str, Enum):
-    """What is known of the media dialog."""
-
-    UNASKED = "unasked"
-    SILENT = "silent"
-    """Asked, and no answer yet."""
-    ANSWERED = "answered"
-    """An answer came that proves nothing; at the hold limit it counts as alive."""
+_NO_FORK = "The request was not to fork"
 
 
 class Forks:
@@ -55,27 +46,33 @@ class Forks:
     """
 
     __slots__ = (
+        "_answered_by",
         "_ended",
+        "_endings",
         "_failure",
-        "_held",
         "_is_in_grace",
-        "_liveness",
-        "_probe",
+        "_outbox",
+        "_reported",
         "_set",
         "_showed_by_then",
+        "_vigil",
         "media",
     )
 
     def __init__(self, dialog_set: DialogSet) -> None:
         self._set = dialog_set
+        self._outbox = dialog_set.outbox
+        self._endings = dialog_set.endings
         self.media: Branch | None = None
+        hold = dialog_set.options.fork_hold
+        self._vigil = Vigil(self._outbox, self._endings, hold)
+        # Whose answer our offer has got, and how many dialogs had shown by then.
+        self._answered_by: Branch | None = None
         self._showed_by_then = 0
-        self._held: dict[str, Action] = {}
-        self._liveness = Liveness.UNASKED
-        self._probe = 0
         self._ended = 0
         self._is_in_grace = False
         self._failure: SipError | None = None
+        self._reported: dict[str, Action | str] = {}
 
     # Before any 2xx
 
@@ -91,63 +88,78 @@ class Forks:
             has_brought: Whether it brought the dialog's session description.
         """
         is_fork = is_new and len(self._set.branches) > 1
-        options = self._set.options
-        if self.media is None:
-            if is_fork and not options.has_early_media:
+        if self.media is not None:
+            if branch is not self.media and (is_new or has_brought):
                 self._consult(ExtraShowed(self._view_of(branch)), response)
-            elif is_fork:
+        elif not self._set.options.has_early_media:
+            if is_fork:
+                self._consult(ExtraShowed(self._view_of(branch)), response)
+        else:
+            # Nobody has the media, so that nobody is an extra yet.
+            if is_fork:
                 self._report_fork(branch, Action.LEAVE, response)
-            if options.has_early_media and has_brought and not self._is_offer_spent():
-                self._choose(branch)
-        elif branch is not self.media and (is_new or has_brought):
-            self._consult(ExtraShowed(self._view_of(branch)), response)
+            if has_brought and self._can_have_media(branch):
+                self._choose(branch, len(self._set.branches))
 
-    def _is_offer_spent(self) -> bool:
-        """Whether the media cannot take another answer in place of the one it had."""
-        return self._showed_by_then > 0 and not self._set.options.can_replace_answer
+    def _can_have_media(self, branch: Branch) -> bool:
+        """Whether our offer is free for this branch's answer.
 
-    def _choose(self, branch: Branch) -> None:
+        Media that cannot replace its answer has lost its offer to the first one. Such a
+        newcomer's 2xx would have to be adopted, with a fresh offer.
+        """
+        if self._set.options.can_replace_answer:
+            return True
+        return self._answered_by is None or self._answered_by is branch
+
+    def _choose(self, branch: Branch, showed_by_then: int) -> None:
         """Make this the media dialog; all others are extras from now on."""
-        self.media = branch
-        self._showed_by_then = len(self._set.branches)
-        self._liveness = Liveness.UNASKED
-        self._set.apply_answer(branch)
+        self._set_media(branch, showed_by_then)
+        self._set.calls.apply_answer(branch)
         for other in list(self._set.branches.values()):
             if other is not branch and other.is_early and self.media is branch:
                 self._consult(ExtraShowed(self._view_of(other)), None)
 
-    def early_media_runs(self, branch: Branch) -> None:
-        """The media of an early dialog has its answer."""
-        if branch.moved_from is None:
-            self._set.report(EarlyMedia(branch.tag))
-        else:
-            self._set.report(MediaMoved(branch.tag, branch.moved_from))
+    def _set_media(self, branch: Branch, showed_by_then: int) -> None:
+        self.media = branch
+        self._showed_by_then = showed_by_then
+        self._answered_by = branch
+
+    def media_runs(self, branch: Branch) -> None:
+        """The media of a branch has its answer."""
+        if branch.moved_from is not None:
+            self._outbox.report(MediaMoved(branch.tag, branch.moved_from))
+        elif branch.is_early:
+            self._outbox.report(EarlyMedia(branch.tag))
+
+    def answer_refused(self, branch: Branch) -> None:
+        """The media did not take the answer of this branch: the offer is free again."""
+        if self._answered_by is branch:
+            self._answered_by = None
 
     def lost(self, branch: Branch) -> None:
-        """A dialog is over: by 199, BYE of the callee, a refusal or a probe."""
-        self._held.pop(branch.tag, None)
-        if branch is not self.media:
-            self._fail_if_nobody_is_left()
-            return
-        self.media = None
-        newcomers = [self._set.branches[tag] for tag in self._held]
-        self._held.clear()
-        self._stop_hold()
-        self._promote(newcomers)
-        self._fail_if_nobody_is_left()
+        """A dialog is over: by 199, BYE of either side, a refusal or a probe."""
+        self._vigil.drop(branch)
+        if branch is self.media:
+            self.media = None
+            held = self._vigil.stop()
+            self._promote([self._set.branches[tag] for tag in held])
+        if self._is_in_grace and not self._others_can_win():
+            self.grace_is_over()
 
     def _promote(self, newcomers: list[Branch]) -> None:
         """Give the media to the newest early dialog with an answer, if it can be.
 
         The newest, because a proxy that hunts has gone from one phone to the next.
+        Those that showed after it and only ring may live in its place.
         """
-        has_early_media = self._set.options.has_early_media
-        if not has_early_media or self._is_offer_spent() or self._is_in_grace:
+        for branch in newcomers:
+            branch.fate = "ringing"
+        if not self._set.options.has_early_media or self._is_in_grace:
             return
-        candidates = newcomers or list(self._set.branches.values())
-        for branch in reversed(candidates):
+        for branch in reversed(newcomers or list(self._set.branches.values())):
             if branch.is_early and branch.answer is not None:
-                self._choose(branch)
+                if self._can_have_media(branch):
+                    self._choose(branch, branch.number)
                 return
 
     # What the policy decides
@@ -171,16 +183,42 @@ class Forks:
         )
 
     def _consult(self, event: ForkEvent, response: Response | None) -> None:
-        for decision in self._set.options.policy.decide(event, self._view()):
-            self._carry_out(decision, response)
+        """Ask the policy and do as it says.
 
-    def _carry_out(self, decision: Decision, response: Response | None) -> None:
-        branch = self._set.branches.get(decision.to_tag)
-        if branch is None:
-            return
-        action = decision.action
+        Args:
+            event: What happened.
+            response: The response that it happened by; None for none.
+        """
+        tag = event.branch.to_tag
+        for decision in self._decisions(event):
+            branch = self._set.branches.get(decision.to_tag)
+            if branch is not None and not self._set.attempt.is_closing:
+                cause = response if branch.tag == tag else None
+                self._carry_out(branch, decision.action, cause)
+        branch = self._set.branches[tag]
+        if branch.is_early and tag not in self._reported:
+            self._report_fork(branch, Action.LEAVE, response)
+
+    def _decisions(self, event: ForkEvent) -> list[Decision]:
+        try:
+            decisions = list(self._set.options.policy.decide(event, self._view()))
+        except Exception as error:
+            # The policy may be the user's own; a 2xx has to be dealt with all the same.
+            message = f"the fork policy failed: {type(error).__name__}: {error}"
+            self._outbox.warn(message, event.branch.to_tag)
+            return []
+        return [decision for decision in decisions if isinstance(decision, Decision)]
+
+    def _carry_out(
+        self, branch: Branch, action: Action, response: Response | None
+    ) -> None:
         if branch.is_early:
             self._act_on_early(branch, action, response)
+        elif action is Action.FAIL and self._set.taken is None:
+            self._report_fork(branch, action, response)
+            if branch.state is BranchState.STANDING:
+                self._endings.release(branch, "answered, and released", _NO_FORK)
+            self._set.attempt.fail_everything(InviteForked("the INVITE forked"))
         elif branch.state is BranchState.STANDING and branch.session is None:
             self._act_on_answered(branch, action, response)
 
@@ -188,48 +226,65 @@ class Forks:
         self, branch: Branch, action: Action, response: Response | None
     ) -> None:
         if action is Action.CANCEL_EXTRA or action is Action.FAIL:
-            if branch.number > self._showed_by_then and self.media is not None:
-                self._hold(branch, action, response)
+            media = self.media
+            if (
+                media is not None
+                and media.is_early
+                and branch is not media
+                and branch.number > self._showed_by_then
+            ):
+                self._report_fork(branch, "hold", response)
+                self._vigil.hold(branch, action, media)
             else:
                 self._report_fork(branch, action, response)
                 self._end(branch, action)
-        elif action is Action.MOVE_MEDIA and branch.answer is not None:
+        elif (
+            action is Action.MOVE_MEDIA
+            and response is not None
+            and branch.answer is not None
+            and self.media not in (None, branch)
+            and self._set.options.can_replace_answer
+        ):
             self._report_fork(branch, action, response)
             self._move_media(branch)
+            # It has just spoken: whoever waited for a media dialog that lives is done.
+            self._end_held()
         else:
             self._report_fork(branch, Action.LEAVE, response)
 
     def _act_on_answered(
         self, branch: Branch, action: Action, response: Response | None
     ) -> None:
-        can_take = self.media is None or self._set.options.can_replace_answer
-        if action is Action.TAKE and self._set.taken is None and can_take:
+        if response is None:
+            return
+        options = self._set.options
+        is_first = self._set.taken is None
+        if action is Action.TAKE and is_first and self._can_take():
             self._report_fork(branch, action, response)
-            if response is not None:
-                self._take(branch, response)
-        elif action is Action.KEEP and self._set.taken is not None:
+            self._take(branch, response)
+        elif action is Action.KEEP and not is_first and options.can_fork_offer:
             self._report_fork(branch, action, response)
-            if response is not None:
-                self._set.take(branch, response)
-                self._set.apply_answer(branch)
-        elif action is Action.FAIL:
-            self._set.fail_everything(InviteForked("the INVITE forked"))
+            self._set.calls.take(branch, response)
+            self._set.calls.apply_answer(branch)
         else:
-            self._report_fork(branch, Action.RELEASE, response)
-            self._set.release(branch, "Another fork has the call")
-            if self._set.taken is None:
-                self.fail_unless_another_can_win(
-                    InviteForked("another fork answered than the one with the media")
-                )
+            self._release(branch, response)
+
+    def _can_take(self) -> bool:
+        options = self._set.options
+        is_free = self.media is None or options.can_replace_answer
+        return is_free or options.can_fork_offer
 
     def _report_fork(
         self, branch: Branch, action: Action | str, response: Response | None
     ) -> None:
+        if self._reported.get(branch.tag) == action:
+            return
+        self._reported[branch.tag] = action
         value = action.value if isinstance(action, Action) else action
         if response is None:
-            self._set.report(Forked(branch.tag, value, branch.contact))
+            self._outbox.report(Forked(branch.tag, value, branch.contact))
             return
-        self._set.report(
+        self._outbox.report(
             Forked(
                 branch.tag,
                 value,
@@ -241,134 +296,117 @@ class Forks:
 
     def _end(self, branch: Branch, action: Action) -> None:
         self._ended += 1
-        if action is Action.FAIL:
-            self._set.fail_everything(InviteForked("the INVITE forked"))
-        elif self._ended > self._set.options.max_extras and self._set.taken is None:
-            count = self._set.options.max_extras
-            self._set.fail_everything(InviteForked(f"more than {count} extra forks"))
+        count = self._set.options.max_extras
+        if action is Action.FAIL and self._set.taken is None:
+            self._set.attempt.fail_everything(InviteForked("the INVITE forked"))
+        elif self._ended > count and self._set.taken is None:
+            self._set.attempt.fail_everything(
+                InviteForked(f"more than {count} extra forks")
+            )
         else:
-            self._set.end_early(branch, "Another fork has the early media")
+            text = "Another fork has the early media"
+            self._endings.end_early(branch, "ended as an extra", text)
+            self.lost(branch)
 
     def _move_media(self, branch: Branch) -> None:
+        """Give the media's session to this branch, with its answer."""
         media = self.media
-        if media is None or media is branch or branch.answer is None:
-            return
-        self.media = branch
-        self._showed_by_then = len(self._set.branches)
-        self._held.pop(branch.tag, None)
-        if media.media is MediaState.NONE:
-            self._set.apply_answer(branch)
+        self._set_media(branch, len(self._set.branches))
+        self._vigil.drop(branch)
+        if media is None or media.media is MediaState.NONE or branch.answer is None:
+            self._set.calls.apply_answer(branch)
             return
         media.media = MediaState.NONE
         branch.media = MediaState.APPLYING
         branch.moved_from = media.tag
-        self._set.emit(MoveMedia(media.tag, branch.tag, branch.answer))
+        self._outbox.emit(MoveMedia(media.tag, branch.tag, branch.answer))
 
     # Does the media dialog live?
 
-    def _hold(self, branch: Branch, action: Action, response: Response | None) -> None:
-        self._report_fork(branch, "hold", response)
-        is_first = not self._held
-        self._held[branch.tag] = action
-        branch.fate = "held until the media dialog is known to live"
-        if is_first:
-            self._set.emit(StartTimer(DialogTimer.HOLD, self._set.options.fork_hold))
-            self._ask_media_dialog()
-
-    def _ask_media_dialog(self) -> None:
-        """Probe it: UPDATE without a body where its Allow has that, else OPTIONS."""
-        media = self.media
-        self._liveness = Liveness.SILENT
-        if media is None or media.dialog.remote_target is None or not media.is_early:
-            return
-        method = "UPDATE" if media.allows_update else "OPTIONS"
-        self._probe = self._set.send_in_dialog(
-            media, method, has_contact=method == "UPDATE"
-        )
-
     def probe_finished(
-        self, branch: Branch, number: int, method: str, response: Response | None
+        self, branch: Branch, number: int, method: str, result: Response | Unreachable
     ) -> None:
-        """The media dialog answered the probe, or timer F fired."""
-        if number != self._probe or branch is not self.media:
-            return
-        if response is None or response.status in (408, 481):
-            self._report_probe(branch, method, "dead")
-            self._is_dead(branch)
-        elif method == "UPDATE" and response.is_success:
-            self._report_probe(branch, method, "alive")
-            self._is_alive()
-        else:
-            self._report_probe(branch, method, "unknown")
-            self._liveness = Liveness.ANSWERED
-
-    def _report_probe(self, branch: Branch, method: str, result: str) -> None:
-        self._set.report(Probe(branch.tag, method, result))
+        """The media dialog answered the probe, or there was no answer."""
+        if branch is self.media:
+            self._judge(
+                branch, self._vigil.probe_finished(branch, number, method, result)
+            )
 
     def hold_is_over(self) -> None:
-        """An answer of any other kind counts as alive now, silence as dead."""
-        media = self.media
-        if not self._held or media is None:
-            return
-        if self._liveness is Liveness.ANSWERED:
-            self._is_alive()
-        else:
-            method = "UPDATE" if media.allows_update else "OPTIONS"
-            self._report_probe(media, method, "dead")
-            self._is_dead(media)
+        """Newcomers have waited long enough."""
+        if self.media is not None:
+            self._judge(self.media, self._vigil.limit_reached(self.media))
 
-    def _is_alive(self) -> None:
-        held = list(self._held.items())
-        self._held.clear()
-        self._stop_hold()
-        for tag, action in held:
+    def _judge(self, media: Branch, verdict: Verdict) -> None:
+        if verdict is Verdict.ALIVE:
+            self._end_held()
+        elif verdict is Verdict.DEAD:
+            # Nothing more is sent in it, not even BYE. Departs from RFC 3261 12.2.1.2,
+            # a SHOULD, because a 481 says that there is no dialog to be ended, and
+            # after silence a phone that rings on may still have the call.
+            if media.is_early:
+                self._endings.early_gone(media, "probe", "found dead by a probe")
+            self.lost(media)
+
+    def _end_held(self) -> None:
+        for tag, action in self._vigil.released().items():
             branch = self._set.branches[tag]
-            if branch.is_early and not self._set.is_closing:
+            if branch.is_early and not self._set.attempt.is_closing:
                 self._report_fork(branch, action, None)
                 self._end(branch, action)
-
-    def _is_dead(self, branch: Branch) -> None:
-        if branch.is_early:
-            self._set.branch_is_dead(branch)
-        self.lost(branch)
-
-    def _stop_hold(self) -> None:
-        self._set.emit(StopTimer(DialogTimer.HOLD))
-        self._liveness = Liveness.UNASKED
-        self._probe = 0
 
     # 2xx
 
     def answered(self, branch: Branch, response: Response, is_new: bool) -> None:
         """A first 2xx came in a dialog, with everything that makes a call."""
-        self._held.pop(branch.tag, None)
+        self._vigil.drop(branch)
         if self._set.taken is not None:
             self._consult(AnsweredLater(self._view_of(branch)), response)
         elif branch is self.media or (
-            self.media is None and not self._is_offer_spent()
+            self.media is None and self._can_have_media(branch)
         ):
             if is_new and len(self._set.branches) > 1:
                 self._report_fork(branch, Action.TAKE, response)
             self._take(branch, response)
-        elif self.media is None:
-            self._act_on_answered(branch, Action.RELEASE, response)
-        else:
+        elif self.media is not None:
             self._consult(ExtraAnswered(self._view_of(branch)), response)
+        if branch.state is BranchState.STANDING and branch.session is None:
+            self._release(branch, response)
 
     def _take(self, branch: Branch, response: Response) -> None:
-        held = [self._set.branches[tag] for tag in self._held]
-        self._held.clear()
-        self._stop_hold()
+        newcomers = [self._set.branches[tag] for tag in self._vigil.stop()]
         self._stop_grace()
-        self._set.take(branch, response)
-        if self.media is None or self.media is branch:
-            self.media = branch
-            self._set.apply_answer(branch)
+        self._failure = None
+        self._set.calls.take(branch, response)
+        media = self.media
+        if media is None or media is branch:
+            self._set_media(branch, len(self._set.branches))
+            self._set.calls.apply_answer(branch)
         else:
+            if not self._set.options.can_replace_answer:
+                self._endings.close_media(media)
             self._move_media(branch)
-        for newcomer in held:
+        for newcomer in newcomers:
             if newcomer.is_early:
+                self._report_fork(newcomer, Action.CANCEL_EXTRA, None)
                 self._end(newcomer, Action.CANCEL_EXTRA)
+
+    def _release(self, branch: Branch, response: Response) -> None:
+        self._report_fork(branch, Action.RELEASE, response)
+        text = "Another fork has the call"
+        self._endings.release(branch, "answered, and released", text)
+        if self._set.taken is None and not self._set.attempt.is_closing:
+            self.fail_unless_another_can_win(
+                InviteForked("another fork answered than the one with the media")
+            )
+
+    def ended_one_answered(self) -> None:
+        """A dialog that was ended before has answered all the same."""
+        attempt = self._set.attempt
+        error: SipError = InviteForked("an extra fork answered although it was ended")
+        if len(self._set.branches) == 1:
+            error = attempt.refusal or CallFailed("the one dialog was ended before")
+        self.fail_unless_another_can_win(error)
 
     def fail_unless_another_can_win(self, error: SipError) -> None:
         """A 2xx could not become the call: does any other dialog still have a chance?
@@ -378,39 +416,37 @@ class Forks:
         """
         self._failure = self._failure or error
         if not self._others_can_win():
-            self._set.fail_everything(self._failure)
+            self._set.attempt.fail_everything(self._failure)
             return
         if not self._is_in_grace:
             self._is_in_grace = True
-            self._set.emit(StartTimer(DialogTimer.GRACE, self._set.options.fork_grace))
-            if self.media is not None and self._liveness is Liveness.UNASKED:
-                self._ask_media_dialog()
+            grace = self._set.options.fork_grace
+            self._outbox.start_timer(DialogTimer.GRACE, grace)
+            if self.media is not None:
+                self._vigil.ask(self.media)
 
     def _others_can_win(self) -> bool:
         if self.media is not None:
             return self.media.is_early
-        if self._is_offer_spent():
-            return False
-        return any(branch.is_early for branch in self._set.branches.values())
-
-    def _fail_if_nobody_is_left(self) -> None:
-        if self._is_in_grace and not self._others_can_win():
-            self.grace_is_over()
+        return any(
+            branch.is_early and self._can_have_media(branch)
+            for branch in self._set.branches.values()
+        )
 
     def grace_is_over(self) -> None:
         """Nobody else answered in time."""
-        if self._is_in_grace and not self._set.is_closing:
-            self._is_in_grace = False
-            self._set.fail_everything(self._failure or InviteForked("it forked"))
+        if self._is_in_grace and not self._set.attempt.is_closing:
+            self._stop_grace()
+            self._set.attempt.fail_everything(
+                self._failure or InviteForked("it forked")
+            )
 
     def _stop_grace(self) -> None:
-        if self._is_in_grace:
-            self._is_in_grace = False
-            self._set.emit(StopTimer(DialogTimer.GRACE))
+        self._is_in_grace = False
+        self._outbox.stop_timer(DialogTimer.GRACE)
 
     def stop(self) -> None:
         """The attempt is over: decide nothing any more."""
-        self._held.clear()
-        self._stop_hold()
+        self._vigil.stop()
         self._stop_grace()
         self.media = None

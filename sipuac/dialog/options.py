@@ -7,6 +7,14 @@ from dataclasses import dataclass, field
 from sipuac.dialog.fork_policy import CancelExtras, FirstAnswer, ForkPolicy
 from sipuac.errors import LocalProtocolError
 
+_POLICY_ATTRIBUTES = (
+    "name",
+    "needs_early_media",
+    "needs_replaceable_answer",
+    "needs_forkable_offer",
+    "decide",
+)
+
 
 @dataclass(frozen=True, slots=True)
 class InviteOptions:
@@ -15,7 +23,8 @@ class InviteOptions:
     Attributes:
         policy: What to do about forks.
         has_early_media: Whether the first answer in a provisional response starts
-        media. can_replace_answer, can_fork_offer: What the media can do.
+            the media.
+        can_replace_answer, can_fork_offer: What the media can do.
         extra_ringing: "end" or "keep": what to do with extras that only ring.
         answer_timeout: CANCEL when nobody has answered after so long.
         fork_hold: How long a newcomer waits for news of the media dialog.
@@ -42,6 +51,9 @@ class InviteOptions:
             LocalProtocolError: The options contradict each other or the media.
         """
         policy = self.policy
+        for name in _POLICY_ATTRIBUTES:
+            if not hasattr(policy, name):
+                raise LocalProtocolError(f"on_fork is no fork policy: it has no {name}")
         if policy.needs_early_media and not self.has_early_media:
             raise LocalProtocolError(f"on_fork={policy.name} needs early_media")
         if policy.needs_replaceable_answer and not self.can_replace_answer:
@@ -54,7 +66,7 @@ class InviteOptions:
             )
         if self.extra_ringing not in ("end", "keep"):
             raise LocalProtocolError("extra_ringing is 'end' or 'keep'")
-        for name in ("answer_timeout", "fork_hold", "fork_grace"):
+        for name in ("answer_timeout", "fork_hold", "fork_grace", "linger"):
             if not 0 < getattr(self, name) < 2**31:
                 raise LocalProtocolError(f"{name} must be a positive number of seconds")
         if self.max_extras < 0:

@@ -17,9 +17,9 @@ from sipuac.sdp.description import SessionDescription
 class IMediaSession(Interface):
     """The media of one dialog.
 
-    A session may receive from the start but neither plays nor sends before its answer is
-    applied. To refuse a description, raise `MediaRefused` or fail the Deferred with it; any
-    other exception counts as a refusal too, and is logged.
+    A session may receive from the start but neither plays nor sends before its answer
+    is applied. To refuse a description, raise `MediaRefused` or fail the Deferred with
+    it; any other exception counts as a refusal too, and is logged.
     """
 
     def apply_answer(answer: SessionDescription) -> Deferred[None] | None:
@@ -37,7 +37,7 @@ class IMediaSession(Interface):
         """The answer to the peer's offer; the session starts with it."""
 
     def rollback() -> Deferred[None] | None:
-        """Go back to the last completed offer/answer exchange (RFC 6141 section 3.4)."""
+        """Go back to the last completed exchange (RFC 6141 section 3.4)."""
 
     def close() -> None:
         """End: stop sending and receiving, free everything. Called exactly once."""
@@ -54,8 +54,8 @@ class ILocalOffer(Interface):
     def open(branch: str) -> IMediaSession:
         """The media session of one dialog that may answer this offer.
 
-        Called at most once for each branch, and for a second one while the first is open
-        only where the factory says `can_fork_offer`.
+        Called at most once for each branch, and for a second one while the first is
+        open only where the factory says `can_fork_offer`.
         """
 
     def close() -> None:

@@ -9,7 +9,7 @@ from twisted.application.service import Service
 from twisted.internet.defer import Deferred, fail
 from twisted.python.failure import Failure
 
-from sipuac.errors import LocalProtocolError
+from sipuac.errors import LocalProtocolError, TransportFailed
 from sipuac.media.interfaces import IMediaFactory
 from sipuac.media.static import StaticMedia
 from sipuac.ua.endpoint import Endpoint
@@ -75,7 +75,9 @@ class InviterService(Service):
         self._sockets = SocketSettings(
             bind=bind, listen=listen, tls_ca=tls_ca, advertise=advertise, hosts=hosts
         )
-        self._media: IMediaFactory = media or StaticMedia(address=bind or "127.0.0.1")
+        if media is None:
+            media = StaticMedia(address=bind or "127.0.0.1")
+        self._media = media
         self._user_agent = user_agent
         self._drain = drain
         self._timers = timers
@@ -103,8 +105,12 @@ class InviterService(Service):
             from twisted.internet import reactor
         endpoint = self._sockets.make_endpoint(reactor, self._timers)
         failures: list[Failure] = []
-        # Listening is a matter of this very moment, though the interface may wait.
-        endpoint.start().addErrback(failures.append)
+        opened = endpoint.start()
+        opened.addErrback(failures.append)
+        if not opened.called:
+            # Listening is a matter of this very moment: what takes longer is the
+            # closing of the sockets that were opened before one could not be.
+            failures.append(Failure(TransportFailed("a socket could not be opened")))
         if failures:
             failures[0].raiseException()
         self.endpoint = endpoint
@@ -120,14 +126,10 @@ class InviterService(Service):
         """CANCEL and BYE what is left, for `drain` seconds at most, and close all."""
         super().stopService()  # type: ignore[no-untyped-call]
         endpoint, inviter = self.endpoint, self.inviter
-        self.inviter = None
+        self.endpoint = self.inviter = None
         if endpoint is None or inviter is None:
             return None
-        return inviter.drain(self._drain).addCallback(self._close)
-
-    def _close(self, ignored: object) -> Deferred[None] | None:
-        endpoint, self.endpoint = self.endpoint, None
-        return None if endpoint is None else endpoint.stop()
+        return inviter.drain(self._drain).addCallback(lambda _: endpoint.stop())
 
     def invite(self, target: str, **options: Any) -> Deferred[Invitation]:
         """Send an INVITE; see `Inviter.invite` for the options and the result."""

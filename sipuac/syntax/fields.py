@@ -25,6 +25,7 @@ from sipuac.syntax.lexical import (
     split_list,
     unquote,
 )
+from sipuac.syntax.names import METHODS
 from sipuac.syntax.values import value
 
 __all__ = [
@@ -79,6 +80,11 @@ class CSeq:
         Raises:
             ParseError: It is malformed, or the number is beyond 2**32-1.
         """
+        number, _, method = text.partition(" ")
+        # Nearly all are so plain; this is twice as fast.
+        if method in METHODS and len(number) < 10 and number.isdigit():
+            if number.isascii():
+                return cls(int(number), method)
         parts = _CSEQ.fullmatch(text)
         if parts is None:
             raise ParseError(f"unreadable CSeq: {text[:80]!r}")

@@ -61,6 +61,11 @@ class StreamFramer:
         # Whether the last octets were a single CRLF, already reported as a pong.
         self._was_crlf = False
 
+    @property
+    def is_mid_message(self) -> bool:
+        """Whether a message has begun and is not whole yet."""
+        return self._head is not None or bool(self._buffer)
+
     def feed(self, data: bytes) -> list[Frame]:
         """Take octets and return the frames that they complete, in order.
 
@@ -108,7 +113,7 @@ class StreamFramer:
         if buffer == b"\r\n\r":
             return None
         del buffer[:2]
-        self._was_crlf = not buffer
+        self._was_crlf = True
         return Pong()
 
     def _read_head(self) -> None:

@@ -31,6 +31,7 @@ from sipuac.syntax.names import USUAL_SPELLINGS, canonical_name
 _T = TypeVar("_T")
 
 # What makes the fast search for a parameter unsafe: quotes, spaces, lists.
+_ODD_END = re.compile(r'[">; \t,]')
 _UNSAFE = re.compile(r'[" \t,]')
 
 
@@ -205,7 +206,11 @@ class Headers:
     @property
     def vias(self) -> list[Via]:
         """All Via values, the top one first."""
-        return self._once("vias", lambda: [*map(Via.parse, self._elements("Via"))])
+        return self._once("vias", self._read_vias)
+
+    def _read_vias(self) -> list[Via]:
+        elements = self._elements("Via")
+        return [self.top_via, *map(Via.parse, elements[1:])] if elements else []
 
     @property
     def from_(self) -> NameAddress:
@@ -354,6 +359,10 @@ def _find_tag(text: str) -> str | None:
     Returns:
         The tag, "" where there is certainly none, None where only reading it all tells.
     """
+    # Nearly all end so: a tag right after the bracket, and nothing odd behind it.
+    head, _, tail = text.partition(">;tag=")
+    if tail and _ODD_END.search(tail) is None:
+        return tail
     # What follows the last bracket are parameters, unless a quoted one holds a bracket.
     end = text.rfind(">") + 1
     if not end:

@@ -12,6 +12,9 @@ from sipuac.syntax.lexical import parse_integer
 #: One host, bracketed where it is an IPv6 address; still to be checked by `read_host`.
 HOST = r"\[[0-9A-Fa-f:.]++\]|[A-Za-z0-9_.\-]++"
 
+#: No name of the DNS is longer (RFC 1035 section 2.3.4), with a final dot.
+MAX_NAME = 255
+
 _NAME = re.compile(r"[A-Za-z0-9_\-]++(?:\.[A-Za-z0-9_\-]++)*+\.?")
 _DIGITS = re.compile(r"[0-9]++")
 
@@ -31,7 +34,7 @@ def read_host(text: str) -> str:
     """
     if text.startswith("["):
         return _read_ipv6(text)
-    if _NAME.fullmatch(text) is None:
+    if len(text) > MAX_NAME or _NAME.fullmatch(text) is None:
         raise ParseError(f"not a host: {text[:80]!r}")
     # "toplabel = ALPHA / ALPHA *( alphanum / "-" ) alphanum": a last label of digits
     # only makes it an address, which 444.555.666.777 is not (RFC 5954 section 4.1).

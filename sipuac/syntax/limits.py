@@ -12,7 +12,7 @@ class Limits:
     Attributes:
         max_head: Bytes of the start line and all header fields together.
         max_body: Bytes of the body.
-        max_header_lines: Rows of header fields, continuation lines not counted.
+        max_header_lines: Lines of header fields, continuation lines included.
     """
 
     max_head: int = 64 * 1024

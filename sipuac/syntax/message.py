@@ -157,7 +157,13 @@ class Message(Headers):
         return self._copy(names, values)
 
     def with_body(self, body: bytes, content_type: str | None = None) -> Self:
-        """A copy with another body, and its type; no type for no body."""
+        """A copy with another body and the Content-Type that says what it is.
+
+        Raises:
+            LocalProtocolError: There is a body and no type (section 7.4.1).
+        """
+        if body and content_type is None:
+            raise LocalProtocolError("a body without Content-Type")
         copy = self.without("Content-Type")
         if content_type is not None:
             copy = copy.with_headers([("Content-Type", content_type)])

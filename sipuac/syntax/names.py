@@ -1,4 +1,4 @@
-"""Names of header fields: the compact forms, and one canonical spelling for each.
+"""Names of methods and of header fields, one canonical spelling for each field.
 
 The canonical spelling is the long form as the RFC that defines the field prints it.
 A name that is not listed here stays as it was written, and is compared without regard
@@ -7,8 +7,16 @@ to case (RFC 3261 section 7.3.1).
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from sipuac.errors import ParseError
 from sipuac.syntax.lexical import is_token
+
+#: The registered methods.
+METHODS = frozenset(
+    "ACK BYE CANCEL INFO INVITE MESSAGE NOTIFY OPTIONS PRACK PUBLISH REFER REGISTER "
+    "SUBSCRIBE UPDATE".split()
+)
 
 #: RFC 3261 section 7.3.3 and the extensions that define a letter.
 COMPACT_FORMS = {
@@ -85,8 +93,17 @@ def read_name(text: str) -> str:
     Raises:
         ParseError: That is no token.
     """
+    # The unknown names that a network uses are few and come again. Long ones are not
+    # kept, so that nobody can fill our memory with them.
+    return _read_short_name(text) if len(text) <= 64 else _read_name(text)
+
+
+def _read_name(text: str) -> str:
     # "HCOLON = *( SP / HTAB ) ":" SWS" (RFC 3261 section 25.1).
     name = text.rstrip(" \t")
     if not is_token(name):
         raise ParseError(f"a header field has no name that is a token: {name[:60]!r}")
     return canonical_name(name)
+
+
+_read_short_name = lru_cache(maxsize=1024)(_read_name)

@@ -77,7 +77,7 @@ class DemoPeers:
         self.mobile = Phone(
             make("mobile"),
             time,
-            _script("mobile", early_media(0.8), answer(10.0)),
+            _script("mobile", early_media(0.45), answer(10.0)),
             name="mobile",
         )
         self.third = Phone(

@@ -35,6 +35,8 @@ from sipuac.testing.packets import (
 if TYPE_CHECKING:
     from sipuac.syntax.destination import Destination
 
+__all__ = ["Conditions", "MemoryNetwork", "Packet", "Rule"]
+
 # How long connecting across a partition takes to fail (seconds).
 _CONNECT_TIMEOUT = 30.0
 

@@ -132,8 +132,8 @@ class Station:
         """Write a message; the error if it could not be written."""
         if self._is_stopped:
             return TransportFailed("stopped")
-        self._record(True, message, flow)
         try:
+            self._record(True, message, flow)
             flow.send(message.render())
         except TransportFailed as error:
             self.trouble.append(error)

@@ -316,7 +316,7 @@ class Attempt(ClientFactory[StreamConnection]):
         self._end()
         self._connections.tally.count("connections-failed")
         destination = self._destination
-        told = type(error)(
+        told = TransportFailed(
             f"cannot connect to {destination.host} port {destination.port} by "
             f"{destination.transport}: {error}"
         )

@@ -93,9 +93,6 @@ class Intake:
             _log.failure("the receiver of messages failed")
 
     def _answer(self, request: Request, flow: IFlow, status: int) -> None:
-        # RFC 3261 section 17: an ACK is never answered.
-        if request.method == "ACK":
-            return
         try:
             marked = with_source(request, flow.remote)
             response = response_to(marked, status, to_tag=_stateless_tag(request))

@@ -17,8 +17,8 @@ class IFlow(Interface):
     is_reliable: bool = Attribute("Whether the transport repeats what is lost.")
     is_open: bool = Attribute("Whether `send` can still work.")
     sent_by: tuple[str, int] = Attribute(
-        "Host (IPv6 without brackets) and port where we listen for what this peer sends "
-        "of its own: what goes into Via and Contact (RFC 3261 section 18.1.1)."
+        "Host (IPv6 without brackets) and port where we listen for what this peer "
+        "sends of its own: what goes into Via and Contact (RFC 3261 section 18.1.1)."
     )
     local: tuple[str, int] = Attribute("Address and port of our own end.")
     remote: tuple[str, int] = Attribute("Address and port of the peer's end.")
@@ -37,12 +37,16 @@ class IMessageReceiver(Interface):
     def message_received(message: Message, flow: IFlow) -> None:
         """A well-framed message came over this flow.
 
-        Of a request the top Via already has `received` and `rport` filled in as RFC 3261
-        section 18.2.1 and RFC 3581 section 4 ask.
+        Of a request the top Via already has `received` and `rport` filled in as RFC
+        3261 section 18.2.1 and RFC 3581 section 4 ask.
         """
 
     def flow_failed(flow: IFlow, error: TransportFailed) -> None:
-        """The flow is closed; what still waits for an answer on it will wait in vain."""
+        """What still waits for an answer on this flow will wait in vain.
+
+        A connection is closed; over UDP the peer is unreachable (RFC 3261 section
+        18.4), and the flow may be used again.
+        """
 
 
 class ITransportLayer(Interface):

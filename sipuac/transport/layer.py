@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 from OpenSSL import SSL
+from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred, DeferredList, fail, maybeDeferred, succeed
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort, IReactorTime
 from zope.interface import implementer
 
-from sipuac.errors import ParseError, TransportFailed
+from sipuac.errors import LocalProtocolError, ParseError, TransportFailed
 from sipuac.syntax.destination import Destination
+from sipuac.syntax.hosts import bracketed, read_host
 from sipuac.syntax.limits import Limits
 from sipuac.syntax.message import Request
 from sipuac.transport.addresses import (
@@ -33,6 +35,7 @@ from sipuac.transport.stream import StreamFlow
 from sipuac.transport.tally import Tally
 from sipuac.transport.tls import TlsSettings
 from sipuac.transport.udp import MAX_DATAGRAM, UdpFlow, UdpProtocol
+from sipuac.transport.udp_port import listen_udp
 from sipuac.transport.via import reply_address
 
 # How often to look for a port that is free for UDP and TCP alike.
@@ -64,7 +67,8 @@ class TransportLayer:
         listening: The listeners that are open, with their real ports.
 
     Raises:
-        LocalProtocolError: A certificate or a file of roots cannot be used.
+        LocalProtocolError: A certificate, a file of roots or what to advertise cannot
+            be used.
     """
 
     def __init__(
@@ -80,7 +84,7 @@ class TransportLayer:
         local_address: LocalAddress = local_address_toward,
     ) -> None:
         self._reactor = reactor
-        self._advertise = advertise
+        self._advertise = None if advertise is None else _advertised_host(advertise)
         self._local_address = local_address
         self._tls = tls or TlsSettings()
         self._client_context: SSL.Context | None = None
@@ -206,18 +210,16 @@ class TransportLayer:
                 self._local_address,
                 self._advertise,
             )
-            listening = self._reactor.listenUDP(
-                port, udp, interface=interface, maxPacketSize=MAX_DATAGRAM
-            )
+            listening = listen_udp(self._reactor, port, udp, interface, MAX_DATAGRAM)
         else:
             factory = self._connections.server_factory(
                 listener.transport, self._server_contexts.get(listener)
             )
             listening = self._reactor.listenTCP(port, factory, interface=interface)
-        real_port: int = listening.getHost().port
+        address = cast(IPv4Address | IPv6Address, listening.getHost())
         if udp is not None:
-            udp.port = real_port
-        return _Opened(replace(listener, port=real_port), listening, udp)
+            udp.port = address.port
+        return _Opened(replace(listener, port=address.port), listening, udp)
 
     def _take_up(self, opened: list[_Opened]) -> None:
         for one in opened:
@@ -301,6 +303,13 @@ def _groups_of(listeners: Sequence[Listener]) -> list[list[Listener]]:
     paired = {listener for group in groups for listener in group}
     groups += [[one] for one in dict.fromkeys(listeners) if one not in paired]
     return groups
+
+
+def _advertised_host(text: str) -> str:
+    try:
+        return read_host(bracketed(text.removeprefix("[").removesuffix("]")))
+    except ParseError as error:
+        raise LocalProtocolError(f"cannot advertise {text!r}: {error}") from error
 
 
 def _fail(_: None, error: TransportFailed) -> None:

@@ -28,6 +28,9 @@ class Listener:
         interface: A literal address; "" for all of IPv4, "::" for all of both.
         port: 0 for one that the system chooses.
         certificate: What a TLS listener shows, None for the others.
+
+    Raises:
+        LocalProtocolError: Nobody can listen there.
     """
 
     transport: str
@@ -35,9 +38,22 @@ class Listener:
     port: int = 0
     certificate: ServerCertificate | None = None
 
+    def __post_init__(self) -> None:
+        if self.interface and not is_address(self.interface):
+            raise LocalProtocolError(f"{self.interface!r} is no IP address of ours")
+        if not 0 <= self.port < 65536:
+            raise LocalProtocolError(f"{self.port} is no port")
+        if (self.transport == "TLS") != (self.certificate is not None):
+            raise LocalProtocolError("a certificate is for TLS, and TLS needs one")
+
 
 def default_listeners(interface: str = "", port: int = 0) -> list[Listener]:
-    """UDP and TCP on the same interface and port: the least a SIP element has."""
+    """UDP and TCP on the same interface and port: the least a SIP element has.
+
+    Raises:
+        LocalProtocolError: Nobody can listen there.
+    """
+    interface = interface.removeprefix("[").removesuffix("]")
     return [Listener("UDP", interface, port), Listener("TCP", interface, port)]
 
 

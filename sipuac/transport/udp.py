@@ -98,9 +98,9 @@ class UdpFlow:
             if error.errno == ENOBUFS:
                 protocol.tally.count("datagrams-unsent")
                 return
-            raise self._failure(error.strerror) from error
+            raise self.failure(error.strerror) from error
         except (MessageLengthError, InvalidAddressError) as error:
-            raise self._failure(error) from error
+            raise self.failure(error) from error
         counters = protocol.tally.counters
         counters["datagrams-sent"] += 1
         if len(data) > MAX_REQUEST and not data.startswith(_RESPONSE_START):
@@ -121,7 +121,8 @@ class UdpFlow:
         """The flow of the same socket to another address (RFC 3581 section 4)."""
         return self._protocol.flow_to(host, port)
 
-    def _failure(self, problem: object) -> TransportFailed:
+    def failure(self, problem: object) -> TransportFailed:
+        """What to say when this peer cannot be sent to."""
         host, port = self.remote
         return TransportFailed(f"cannot send to {host} port {port}: {problem}")
 
@@ -195,6 +196,16 @@ class UdpProtocol(DatagramProtocol):
             self.tally.count("keepalives")
             return
         self._intake.take_octets(datagram, self._flow_of(addr))
+
+    def peer_unreachable(self, address: tuple[str, int], problem: str) -> None:
+        """See `UnreachableListener`: who waits on the flow to this peer waits in vain.
+
+        The flow itself stays usable; the peer may be back at the next request.
+        """
+        self.tally.count("peers-unreachable")
+        flow = self._flows.get(address)
+        if flow is not None:
+            self._intake.report_failed_flow(flow, flow.failure(problem))
 
     def _flow_of(self, address: tuple[str, int]) -> UdpFlow:
         flow = self._flows.get(address)

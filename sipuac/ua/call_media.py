@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -37,6 +37,28 @@ def modified(
     return result
 
 
+class _Work:
+    """A media session, and what it is asked."""
+
+    __slots__ = (
+        "branch",
+        "has_answer",
+        "is_closed",
+        "next_answer",
+        "session",
+        "working",
+    )
+
+    def __init__(self, branch: str, session: IMediaSession) -> None:
+        self.branch = branch
+        self.session = session
+        self.has_answer = False
+        self.is_closed = False
+        self.working: Deferred[Any] | None = None
+        # The answer of the branch that it was given to while it worked.
+        self.next_answer: SessionDescription | None = None
+
+
 class CallMedia:
     """The media sessions of one INVITE, by the To tag of their branches.
 
@@ -49,12 +71,12 @@ class CallMedia:
 
     __slots__ = (
         "_applied",
-        "_busy",
         "_is_offer_closed",
         "_modifiers",
         "_offer",
+        "_opened",
         "_refused",
-        "sessions",
+        "_works",
     )
 
     def __init__(
@@ -68,63 +90,73 @@ class CallMedia:
         self._modifiers = modifiers
         self._applied = applied
         self._refused = refused
-        self.sessions: dict[str, IMediaSession] = {}
-        self._busy: dict[str, Deferred[Any]] = {}
+        self._works: dict[str, _Work] = {}
         self._is_offer_closed = False
+        self._opened: dict[str, int] = {}
 
     @property
     def local_sdp(self) -> str:
         """Our offer as text."""
         return str(self._offer.description)
 
+    def session_of(self, branch: str) -> IMediaSession:
+        """The media session of a branch that has one."""
+        return self._works[branch].session
+
     def apply(self, branch: str, answer: SessionDescription) -> None:
         """Open the session of a branch and give it its answer."""
         try:
-            session = self._offer.open(branch)
-        except Exception as error:
-            self._explain(branch, Failure(error))
+            session = self._offer.open(self._name_of(branch))
+        except Exception:
+            self._explain(branch, Failure())
             return
-        self.sessions[branch] = session
-        self._work(branch, session.apply_answer, answer)
+        work = self._works[branch] = _Work(branch, session)
+        self._ask(work, answer)
+
+    def _name_of(self, branch: str) -> str:
+        """A name under which nothing was opened.
+
+        A branch may lose its media and have it again, as when it answers after its 199.
+        """
+        count = self._opened[branch] = self._opened.get(branch, 0) + 1
+        return branch if count == 1 else f"{branch} ({count})"
 
     def move(self, from_branch: str, branch: str, answer: SessionDescription) -> None:
         """Give the session of one branch to another, with the other's answer."""
-        session = self.sessions.pop(from_branch)
-        self.sessions[branch] = session
-        before = self._busy.pop(from_branch, None)
-        if before is None:
-            self._work(branch, session.replace_answer, answer)
+        work = self._works.pop(from_branch, None)
+        if work is None:
+            # It could not even be opened for the one that it is taken from.
+            self.apply(branch, answer)
             return
+        work.branch = branch
+        self._works[branch] = work
+        if work.working is None:
+            self._ask(work, answer)
+        else:
+            work.next_answer = answer
 
-        def replace(ignored: object) -> None:
-            if self.sessions.get(branch) is session:
-                self._work(branch, session.replace_answer, answer)
-
-        before.addBoth(replace)
-
-    def _work(
-        self,
-        branch: str,
-        method: Callable[[SessionDescription], Any],
-        answer: SessionDescription,
-    ) -> None:
-        session = self.sessions[branch]
-        working = maybeDeferred(modified, answer, self._modifiers)
+    def _ask(self, work: _Work, answer: SessionDescription) -> None:
+        session = work.session
+        method = session.replace_answer if work.has_answer else session.apply_answer
+        working: Deferred[Any] = modified(answer, self._modifiers)
         working.addCallback(method)
+        work.working = working
+        working.addBoth(self._finished, work)
 
-        def finish(result: object) -> None:
-            if self._busy.get(branch) is working:
-                del self._busy[branch]
-            if self.sessions.get(branch) is not session:
-                if isinstance(result, Failure):
-                    _log.debug("media failed after its branch was left")
-            elif isinstance(result, Failure):
-                self._explain(branch, result)
-            else:
-                self._applied(branch)
-
-        self._busy[branch] = working
-        working.addBoth(finish)
+    def _finished(self, result: object, work: _Work) -> None:
+        work.working = None
+        if work.is_closed:
+            return
+        if not isinstance(result, Failure):
+            work.has_answer = True
+        if work.next_answer is not None:
+            # Whatever became of the answer of a branch that lost the media.
+            answer, work.next_answer = work.next_answer, None
+            self._ask(work, answer)
+        elif isinstance(result, Failure):
+            self._explain(work.branch, result)
+        else:
+            self._applied(work.branch)
 
     def _explain(self, branch: str, failure: Failure) -> None:
         error = failure.value
@@ -138,32 +170,30 @@ class CallMedia:
 
     def close(self, branch: str) -> None:
         """Close the session of a branch; no harm where it has none."""
-        session = self.sessions.pop(branch, None)
-        if session is None:
+        work = self._works.pop(branch, None)
+        if work is None:
             return
-        self._stop_waiting(branch)
-        try:
-            session.close()
-        except Exception:
-            _log.failure("a media session could not be closed")
-
-    def _stop_waiting(self, branch: str) -> None:
-        working = self._busy.pop(branch, None)
-        if working is not None:
-            working.cancel()
+        work.is_closed = True
+        if work.working is not None:
+            _quietly(work.working.cancel, "media could not be told to stop")
+        _quietly(work.session.close, "a media session could not be closed")
 
     def close_offer(self) -> None:
         """No further branch will be opened."""
-        if self._is_offer_closed:
-            return
-        self._is_offer_closed = True
-        try:
-            self._offer.close()
-        except Exception:
-            _log.failure("an offer could not be closed")
+        if not self._is_offer_closed:
+            self._is_offer_closed = True
+            _quietly(self._offer.close, "an offer could not be closed")
 
     def close_all(self) -> None:
         """Close everything."""
-        for branch in list(self.sessions):
+        for branch in list(self._works):
             self.close(branch)
         self.close_offer()
+
+
+def _quietly(action: Callable[[], object], complaint: str) -> None:
+    """Do something that the media must not make fail; a fault of it is logged."""
+    try:
+        action()
+    except Exception:
+        _log.failure(complaint)

@@ -6,17 +6,22 @@ leaves in the order in which it was asked for, so that no BYE overtakes an ACK.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
+from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from sipuac.errors import TransportFailed, Unreachable
+from sipuac.errors import LocalProtocolError, TransportFailed, Unreachable
 from sipuac.syntax.destination import DEFAULT_PORTS
 from sipuac.syntax.message import Request
 from sipuac.syntax.uri import SipUri, Uri
 from sipuac.transport.interfaces import IFlow
 from sipuac.ua.endpoint import Endpoint
+
+_log = Logger()
 
 Sender = Callable[[IFlow], None]
 Refused = Callable[[Unreachable], None]
@@ -30,8 +35,24 @@ class _Way:
     def __init__(self) -> None:
         self.next_hop: Uri | None = None
         self.flow: IFlow | None = None
-        self.connecting: Deferred[IFlow] | None = None
-        self.waiting: list[tuple[Uri, Sender, Refused]] = []
+        self.connecting: Deferred[Any] | None = None
+        self.waiting: deque[tuple[Uri, Sender, Refused]] = deque()
+
+    def refuse(self, error: Unreachable) -> None:
+        """There is no way for the first one that waits."""
+        self.waiting.popleft()[2](error)
+
+
+class _Ack:
+    """The ACK of one 2xx, before and after it has left."""
+
+    __slots__ = ("ack", "is_waiting", "next_hop", "sent")
+
+    def __init__(self, ack: Request, next_hop: Uri) -> None:
+        self.ack = ack
+        self.next_hop = next_hop
+        self.sent: Request | None = None
+        self.is_waiting = False
 
 
 class DialogFlows:
@@ -43,36 +64,47 @@ class DialogFlows:
         is_secure: Whether everything must go over TLS: the target is a SIPS URI.
     """
 
-    __slots__ = ("_acks", "_endpoint", "_first", "_is_secure", "_ways")
+    __slots__ = ("_acks", "_endpoint", "_first", "_is_secure", "_is_stopped", "_ways")
 
     def __init__(self, endpoint: Endpoint, first: IFlow, *, is_secure: bool) -> None:
         self._endpoint = endpoint
         self._first = first
         self._is_secure = is_secure
+        self._is_stopped = False
         self._ways: dict[str, _Way] = {}
-        self._acks: dict[str, tuple[Request, Uri]] = {}
+        self._acks: dict[str, _Ack] = {}
 
     def send_ack(
         self, branch: str, ack: Request, next_hop: Uri, refused: Refused
     ) -> None:
         """Send the ACK of a 2xx, and keep it for its retransmissions."""
-
-        def send(flow: IFlow) -> None:
-            self._acks[branch] = (self._endpoint.send_ack(ack, flow), next_hop)
-
-        self.send(branch, next_hop, send, refused)
+        kept = self._acks[branch] = _Ack(ack, next_hop)
+        self._send_kept_ack(branch, kept, refused)
 
     def repeat_ack(self, branch: str, refused: Refused) -> None:
-        """Send the very same ACK again; nothing where it has not left yet."""
+        """Send the very same ACK again.
+
+        Where it could not be sent so far it is tried again; nothing is done while it
+        still waits for its connection.
+        """
         kept = self._acks.get(branch)
-        if kept is not None:
-            ack, next_hop = kept
-            self.send(
-                branch,
-                next_hop,
-                lambda flow: self._endpoint.repeat_ack(ack, flow),
-                refused,
-            )
+        if kept is not None and not kept.is_waiting:
+            self._send_kept_ack(branch, kept, refused)
+
+    def _send_kept_ack(self, branch: str, kept: _Ack, refused: Refused) -> None:
+        def send(flow: IFlow) -> None:
+            kept.is_waiting = False
+            if kept.sent is None:
+                kept.sent = self._endpoint.send_ack(kept.ack, flow)
+            else:
+                self._endpoint.repeat_ack(kept.sent, flow)
+
+        def not_sent(error: Unreachable) -> None:
+            kept.is_waiting = False
+            refused(error)
+
+        kept.is_waiting = True
+        self.send(branch, kept.next_hop, send, not_sent)
 
     def send(
         self, branch: str, next_hop: Uri, sender: Sender, refused: Refused
@@ -82,9 +114,12 @@ class DialogFlows:
         Args:
             branch: Whose dialog it is.
             next_hop: Where the dialog's requests go now.
-            sender: Called once with an open flow; may raise `TransportFailed`.
+            sender: Called once with an open flow; may raise `TransportFailed`, or
+                `LocalProtocolError` for what cannot be written.
             refused: Called instead where there is no way.
         """
+        if self._is_stopped:
+            return
         way = self._ways.get(branch)
         if way is None:
             way = self._ways[branch] = _Way()
@@ -97,12 +132,14 @@ class DialogFlows:
             flow = self._known_flow(way, next_hop)
             if flow is None:
                 self._connect(way, next_hop)
-                return
-            way.waiting.pop(0)
+                continue
+            way.waiting.popleft()
             try:
                 sender(flow)
-            except TransportFailed as error:
+            except Unreachable as error:
                 refused(error)
+            except LocalProtocolError as error:
+                refused(TransportFailed(str(error)))
 
     def _known_flow(self, way: _Way, next_hop: Uri) -> IFlow | None:
         flow = way.flow
@@ -128,34 +165,41 @@ class DialogFlows:
         return flow.transport == transport and flow.remote == (uri.host, port)
 
     def _connect(self, way: _Way, next_hop: Uri) -> None:
-        connecting = self._endpoint.flow_to(next_hop, is_secure=self._is_secure)
-        way.connecting = connecting
+        """Find the flow; where that is done at once, `_advance` goes on with it."""
 
         def connected(flow: IFlow) -> None:
-            way.flow, way.next_hop = flow, next_hop
             way.connecting = None
-            if not flow.is_open:
-                way.waiting.pop(0)[2](TransportFailed("the connection closed at once"))
+            if flow.is_open:
+                way.flow, way.next_hop = flow, next_hop
+            elif not self._is_stopped:
+                way.refuse(TransportFailed("the connection closed at once"))
 
         def failed(failure: Failure) -> None:
+            way.connecting = None
+            if self._is_stopped:
+                return
             error = failure.value
             if not isinstance(error, Unreachable):
-                failure.raiseException()
-                return
-            way.connecting = None
-            way.waiting.pop(0)[2](error)
+                _log.failure("a way could not be found", failure)
+                error = TransportFailed(f"no way to {next_hop} could be found")
+            way.refuse(error)
 
         def go_on(ignored: object) -> None:
             self._endpoint.submit(self._advance, way)
 
+        connecting: Deferred[Any] = maybeDeferred(
+            self._endpoint.flow_to, next_hop, is_secure=self._is_secure
+        )
+        way.connecting = connecting
         connecting.addCallbacks(connected, failed)
-        connecting.addCallback(go_on)
+        if way.connecting is not None:
+            connecting.addCallback(go_on)
 
     def stop(self) -> None:
         """Send nothing more; give up connecting."""
+        self._is_stopped = True
         for way in self._ways.values():
             way.waiting.clear()
             if way.connecting is not None:
-                way.connecting.addErrback(lambda failure: None)
                 way.connecting.cancel()
         self._ways.clear()

@@ -3,36 +3,31 @@
 It joins transports, the transaction machines and the users of transactions. Every input
 (a message, a timer, a request to send) waits until all effects of the one before it are
 performed, so that a user who cancels inside a callback never meets a half-changed
-machine.
+machine. What is done for one transaction stands in `transaction_driver`.
 """
 
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from sipuac.dialog.capabilities import ALLOW, KNOWN_METHODS
-from sipuac.effects import (
-    Deliver,
-    Effect,
-    Fail,
-    Send,
-    StartTimer,
-    StopTimer,
+from sipuac.errors import (
+    LocalProtocolError,
+    ParseError,
+    SipError,
+    TransportFailed,
 )
-from sipuac.errors import LocalProtocolError, ParseError, TransportFailed, Unreachable
 from sipuac.resolver import IResolver
 from sipuac.syntax.destination import Destination
 from sipuac.syntax.message import Message, Request, Response, response_to
 from sipuac.syntax.uri import Uri
-from sipuac.transaction.derived import cancel_of
 from sipuac.transaction.invite_client import InviteClientTransaction
 from sipuac.transaction.invite_client import State as InviteClientState
 from sipuac.transaction.invite_server import InviteServerTransaction
@@ -40,242 +35,26 @@ from sipuac.transaction.layer import TransactionLayer
 from sipuac.transaction.non_invite_client import NonInviteClientTransaction
 from sipuac.transaction.non_invite_server import NonInviteServerTransaction
 from sipuac.transaction.timers import Timers
-from sipuac.transport.interfaces import (
-    IFlow,
-    IMessageReceiver,
-    ITransportLayer,
-)
+from sipuac.transport.interfaces import IFlow, IMessageReceiver, ITransportLayer
 from sipuac.ua.identifiers import Identifiers, SystemIdentifiers
 from sipuac.ua.interfaces import IClientTransactionUser, IRequestHandler
+from sipuac.ua.refusal import refusal_of
 from sipuac.ua.timer_queue import QueuedTimer, TimerQueue
 from sipuac.ua.trace import TraceEntry
+from sipuac.ua.transaction_driver import (
+    ClientMachine,
+    ClientTransaction,
+    FinalResponse,
+    Machine,
+    ServerMachine,
+    ServerTransaction,
+    TransactionDriver,
+    has_our_via,
+)
+
+__all__ = ["ClientTransaction", "Endpoint", "ServerTransaction", "StrayHandler"]
 
 _log = Logger()
-
-ClientMachine = InviteClientTransaction | NonInviteClientTransaction
-ServerMachine = InviteServerTransaction | NonInviteServerTransaction
-
-
-class _Transaction:
-    """A machine, its flow and its running timers: what both sides have in common."""
-
-    __slots__ = ("_endpoint", "_timers", "flow", "machine")
-
-    def __init__(self, endpoint: Endpoint, machine: Any, flow: IFlow) -> None:
-        self._endpoint = endpoint
-        self.machine = machine
-        self.flow = flow
-        self._timers: dict[str, QueuedTimer] = {}
-
-    @property
-    def request(self) -> Request:
-        """The request of the transaction, with all its Via values."""
-        request: Request = self.machine.request
-        return request
-
-    def _perform(self, effects: list[Effect]) -> None:
-        for effect in effects:
-            if isinstance(effect, Send):
-                self._send(effect.message)
-            elif isinstance(effect, StartTimer):
-                self._start_timer(effect.timer, effect.seconds)
-            elif isinstance(effect, Deliver):
-                self._deliver(effect.message)
-            elif isinstance(effect, StopTimer):
-                self._stop_timer(effect.timer)
-            elif isinstance(effect, Fail):
-                self._fail(effect.error)
-            else:
-                self._terminate()
-
-    def _start_timer(self, name: str, seconds: float) -> None:
-        running = self._timers.get(name)
-        if running is not None:
-            running.stop()
-        self._timers[name] = self._endpoint._queue.start(
-            seconds, lambda: self._endpoint._submit(self._fire, name)
-        )
-
-    def _stop_timer(self, name: str) -> None:
-        running = self._timers.pop(name, None)
-        if running is not None:
-            running.stop()
-
-    def _fire(self, name: str) -> None:
-        self._timers.pop(name, None)
-        self._perform(self.machine.fire(name))
-
-    def _stop_timers(self) -> None:
-        for timer in self._timers.values():
-            timer.stop()
-        self._timers.clear()
-
-    def _send(self, message: Message) -> None:
-        try:
-            self._endpoint._write(message, self.flow)
-        except TransportFailed as error:
-            self._endpoint._submit(self._flow_failed, error)
-
-    def _flow_failed(self, error: TransportFailed) -> None:
-        self._perform(self.machine.transport_failed(error))
-
-    def _deliver(self, message: Message) -> None:
-        raise AssertionError("each side has its own")
-
-    def _fail(self, error: Unreachable) -> None:
-        raise AssertionError("each side has its own")
-
-    def _terminate(self) -> None:
-        raise AssertionError("each side has its own")
-
-
-class ClientTransaction(_Transaction):
-    """A request of ours on its way, until nothing more can be heard of it."""
-
-    __slots__ = ("_user", "_via_start")
-
-    def __init__(
-        self,
-        endpoint: Endpoint,
-        machine: ClientMachine,
-        flow: IFlow,
-        user: IClientTransactionUser,
-    ) -> None:
-        super().__init__(endpoint, machine, flow)
-        self._user: IClientTransactionUser | None = user
-
-    def cancel(self, headers: Iterable[tuple[str, str]] = ()) -> Deferred[Response]:
-        """Send CANCEL for this INVITE, over the same flow (RFC 3261 section 9.1).
-
-        The caller sees to it that a provisional response has come and no final one.
-
-        Returns:
-            A Deferred with the final response to the CANCEL itself, which says nothing
-            about the INVITE; fails with `Unreachable`.
-        """
-        cancel = cancel_of(self.request, headers)
-        waiter = _FinalResponse()
-        self._endpoint._start(
-            NonInviteClientTransaction(
-                cancel,
-                is_reliable=self.flow.is_reliable,
-                timers=self._endpoint.timers,
-            ),
-            self.flow,
-            waiter,
-        )
-        return waiter.deferred
-
-    def abandon(self) -> None:
-        """End the transaction now, without a word to its user."""
-        self._user = None
-        self._terminate()
-
-    def _receive(self, response: Response) -> None:
-        self._perform(self.machine.receive(response))
-
-    def _deliver(self, message: Message) -> None:
-        self._tell("response_received", message)
-
-    def _fail(self, error: Unreachable) -> None:
-        self._tell("transaction_failed", error)
-
-    def _terminate(self) -> None:
-        self._stop_timers()
-        self._endpoint._forget(self)
-        self._tell("transaction_terminated")
-        self._user = None
-
-    def _tell(self, method: str, *arguments: object) -> None:
-        if self._user is None:
-            return
-        try:
-            getattr(self._user, method)(*arguments)
-        except Exception:
-            # The fault of one user must not leave the machine of another half-driven.
-            _log.failure("a transaction user failed in {method}", method=method)
-
-
-class ServerTransaction(_Transaction):
-    """A request of somebody else, until its response is certainly there."""
-
-    __slots__ = ("_replying", "handler")
-
-    def __init__(self, endpoint: Endpoint, machine: ServerMachine, flow: IFlow) -> None:
-        super().__init__(endpoint, machine, flow)
-        self.handler: IRequestHandler | None = None
-
-    def respond(self, response: Response) -> None:
-        """Send this response, and see to it that it arrives."""
-        self._endpoint._submit(self._respond, response)
-
-    def _respond(self, response: Response) -> None:
-        self._perform(self.machine.respond(response))
-
-    def _receive(self, request: Request) -> None:
-        self._perform(self.machine.receive(request))
-
-    def _send(self, message: Message) -> None:
-        if self.flow.is_open:
-            super()._send(message)
-            return
-        # RFC 3261 18.2.2: "If that connection is no longer open, the server SHOULD open
-        # a connection to the IP address in the received parameter".
-        reopened = self._endpoint.transport.reply_flow(self.request, self.flow)
-        reopened.addCallback(self._send_over, message)
-        reopened.addErrback(self._reply_failed)
-
-    def _send_over(self, flow: IFlow, message: Message) -> None:
-        self.flow = flow
-        super()._send(message)
-
-    def _reply_failed(self, failure: Failure) -> None:
-        failure.trap(TransportFailed)
-        self._endpoint.counters["responses-undeliverable"] += 1
-        self._endpoint._submit(self._flow_failed, failure.value)
-
-    def _deliver(self, message: Message) -> None:
-        if self.handler is not None and isinstance(message, Request):
-            self._endpoint._offer(self.handler, message, None, self.flow)
-
-    def _fail(self, error: Unreachable) -> None:
-        self._endpoint.counters["responses-unconfirmed"] += 1
-
-    def _terminate(self) -> None:
-        self._stop_timers()
-        self._endpoint._forget(self)
-        self.handler = None
-
-
-@implementer(IClientTransactionUser)
-class _FinalResponse:
-    """A transaction user that wants nothing but the final response, as a Deferred."""
-
-    __slots__ = ("_is_done", "deferred")
-
-    def __init__(self) -> None:
-        self._is_done = False
-        self.deferred: Deferred[Response] = Deferred(self._stop_waiting)
-
-    def _stop_waiting(self, deferred: Deferred[Response]) -> None:
-        self._is_done = True
-
-    def response_received(self, response: Response) -> None:
-        """See `IClientTransactionUser`."""
-        if response.is_final and not self._is_done:
-            self._is_done = True
-            self.deferred.callback(response)
-
-    def transaction_failed(self, error: Unreachable) -> None:
-        """See `IClientTransactionUser`."""
-        if not self._is_done:
-            self._is_done = True
-            self.deferred.errback(Failure(error))
-
-    def transaction_terminated(self) -> None:
-        """See `IClientTransactionUser`."""
-        self.transaction_failed(TransportFailed("the endpoint was stopped"))
-
 
 StrayHandler = Callable[[Response, IFlow], bool]
 
@@ -290,8 +69,11 @@ class Endpoint:
         resolver: Finds the servers for a URI.
         timers: T1, T2 and T4, for tests that must not wait for 32 s.
         identifiers: Branches, tags and Call-IDs.
-        max_transactions: More are refused: with 503 to others, `LocalProtocolError` to
-        us.
+        max_transactions: More of each kind are refused: with 503 to others,
+            `LocalProtocolError` to us.
+
+    Attributes:
+        counters: How often each thing happened that should be seen.
     """
 
     def __init__(
@@ -311,12 +93,15 @@ class Endpoint:
         self.identifiers: Identifiers = identifiers or SystemIdentifiers()
         self.counters: Counter[str] = Counter()
         self._transactions = TransactionLayer(max_transactions=max_transactions)
-        self._drivers: dict[int, Any] = {}
-        self._by_flow: dict[IFlow, set[_Transaction]] = {}
-        self._queue = TimerQueue(clock)
+        self._clients: dict[Machine, ClientTransaction] = {}
+        self._servers: dict[Machine, ServerTransaction] = {}
+        # Who waits for what only this connection can bring.
+        self._waiting_on: dict[IFlow, set[ClientTransaction]] = {}
+        self._queue = TimerQueue(clock, self.submit)
         self._handlers: list[IRequestHandler] = []
         self._stray_handlers: list[StrayHandler] = []
-        self._tracers: list[Callable[[TraceEntry], None]] = []
+        self._stop_handlers: list[Callable[[], None]] = []
+        self._tracers: tuple[Callable[[TraceEntry], None], ...] = ()
         self._inputs: deque[tuple[Callable[..., None], tuple[Any, ...]]] = deque()
         self._is_performing = False
         self._is_stopped = False
@@ -330,20 +115,37 @@ class Endpoint:
         return self.transport.start()
 
     def stop(self) -> Deferred[None]:
-        """End every transaction at once and close the sockets."""
+        """End every transaction at once and close the sockets.
+
+        Inside a callback that is done when the effects of its input are performed.
+        """
         self._is_stopped = True
-        for driver in list(self._drivers.values()):
-            driver._terminate()
+        stopped: Deferred[None] = Deferred()
+        self.submit(self._end_everything, stopped)
+        return stopped
+
+    def _end_everything(self, stopped: Deferred[None]) -> None:
+        for handler in self._stop_handlers:
+            try:
+                handler()
+            except Exception:
+                _log.failure("a stop handler failed")
+        drivers: list[TransactionDriver] = [
+            *self._clients.values(),
+            *self._servers.values(),
+        ]
+        for driver in drivers:
+            driver.terminate()
         self._queue.stop_all()
-        return self.transport.stop()
+        maybeDeferred(self.transport.stop).chainDeferred(stopped)
 
     def add_tracer(self, tracer: Callable[[TraceEntry], None]) -> None:
         """Call this with every message in and out."""
-        self._tracers.append(tracer)
+        self._tracers = (*self._tracers, tracer)
 
     def remove_tracer(self, tracer: Callable[[TraceEntry], None]) -> None:
-        """Call it no longer."""
-        self._tracers.remove(tracer)
+        """Call it no longer; no harm where it is not called."""
+        self._tracers = tuple(one for one in self._tracers if one != tracer)
 
     def add_handler(self, handler: IRequestHandler) -> None:
         """Offer new requests to this one after those that were added before."""
@@ -358,13 +160,15 @@ class Endpoint:
         """
         self._stray_handlers.append(handler)
 
-    def start_timer(self, seconds: float, action: Callable[[], None]) -> QueuedTimer:
-        """Perform `action` as an input of its own, `seconds` from now."""
-        return self._queue.start(seconds, lambda: self._submit(action))
+    def add_stop_handler(self, handler: Callable[[], None]) -> None:
+        """Call this when the endpoint is stopped, before its transactions end."""
+        self._stop_handlers.append(handler)
 
-    def submit(self, action: Callable[..., None], *arguments: object) -> None:
-        """Perform `action` once all effects of the inputs before it are performed."""
-        self._submit(action, *arguments)
+    def start_timer(
+        self, seconds: float, action: Callable[..., None], *arguments: object
+    ) -> QueuedTimer:
+        """Perform `action` as an input of its own, `seconds` from now."""
+        return self._queue.start(seconds, action, *arguments)
 
     def flow_to(self, uri: Uri, *, is_secure: bool = False) -> Deferred[IFlow]:
         """The flow to the next hop (RFC 3261 section 8.1.2).
@@ -400,32 +204,49 @@ class Endpoint:
         Args:
             request: Without the Via of this hop, which is added here.
             flow: Where to send it.
-            user: Who is told.
+            user: Who is told; never before this method has returned where it is called
+                inside a callback.
 
         Raises:
-            LocalProtocolError: There are too many transactions.
+            LocalProtocolError: There are too many transactions, or the endpoint is
+                stopped.
+            TransportFailed: There is no way for the flow.
         """
-        sent = request.with_via(self._via(flow))
-        kind = (
+        return self.start_as_is(request.with_via(self._via(flow)), flow, user)
+
+    def start_as_is(
+        self, request: Request, flow: IFlow, user: IClientTransactionUser
+    ) -> ClientTransaction:
+        """As `start_client`, for a request that has the Via of this hop: a CANCEL."""
+        if self._is_stopped:
+            raise LocalProtocolError("the endpoint is stopped")
+        kind: type[ClientMachine] = (
             InviteClientTransaction
             if request.method == "INVITE"
             else NonInviteClientTransaction
         )
-        machine = kind(sent, is_reliable=flow.is_reliable, timers=self.timers)
-        return self._start(machine, flow, user)
+        machine = kind(request, is_reliable=flow.is_reliable, timers=self.timers)
+        self._transactions.add_client(machine)
+        transaction = ClientTransaction(self, machine, flow, user)
+        self._clients[machine] = transaction
+        if flow.is_reliable:
+            self._waiting_on.setdefault(flow, set()).add(transaction)
+        self.submit(transaction.start)
+        return transaction
 
     def request(self, request: Request, flow: IFlow) -> Deferred[Response]:
         """Send a request that is not an INVITE.
 
         Returns:
-            A Deferred with the final response, whatever its status; fails with
-            `Unreachable`. Cancelling it stops the waiting, not the transaction.
+            A Deferred with the final response, whatever its status. It fails with
+            `Unreachable`, and with `LocalProtocolError` where there are too many
+            transactions. Cancelling it stops the waiting, not the transaction.
         """
-        waiter = _FinalResponse()
+        waiter = FinalResponse()
         try:
             self.start_client(request, flow, waiter)
-        except LocalProtocolError:
-            waiter.deferred.errback(Failure())
+        except SipError as error:
+            waiter.deferred.errback(error)
         return waiter.deferred
 
     def send_ack(self, ack: Request, flow: IFlow) -> Request:
@@ -438,12 +259,12 @@ class Endpoint:
             TransportFailed: The flow refuses it.
         """
         sent = ack.with_via(self._via(flow))
-        self._write(sent, flow)
+        self.write(sent, flow)
         return sent
 
     def repeat_ack(self, sent: Request, flow: IFlow) -> None:
         """Send the very same ACK again; raises `TransportFailed` as `send_ack` does."""
-        self._write(sent, flow)
+        self.write(sent, flow)
 
     # What the transport brings
 
@@ -454,28 +275,27 @@ class Endpoint:
         if self._tracers:
             self._trace(message, flow, is_sent=False)
         if isinstance(message, Response):
-            self._submit(self._receive_response, message, flow)
+            self.submit(self._receive_response, message, flow)
         elif isinstance(message, Request):
-            self._submit(self._receive_request, message, flow)
+            self.submit(self._receive_request, message, flow)
 
     def flow_failed(self, flow: IFlow, error: TransportFailed) -> None:
         """See `IMessageReceiver`."""
-        for driver in list(self._by_flow.get(flow, ())):
-            if isinstance(driver, ClientTransaction):
-                self._submit(driver._flow_failed, error)
+        for transaction in list(self._waiting_on.get(flow, ())):
+            self.submit(transaction.flow_failed, error)
 
     def _receive_response(self, response: Response, flow: IFlow) -> None:
         machine = self._transactions.client_for(response)
-        driver = None if machine is None else self._drivers.get(id(machine))
-        if driver is not None and not self._is_ours(response, driver.request):
+        transaction = None if machine is None else self._clients.get(machine)
+        if transaction is not None and not has_our_via(response, transaction.request):
             self.counters["responses-not-ours"] += 1
             return
         if self._is_stray(response, machine):
             if any(handler(response, flow) for handler in self._stray_handlers):
                 self.counters["responses-stray-2xx"] += 1
                 return
-        if driver is not None:
-            driver._receive(response)
+        if transaction is not None:
+            transaction.receive(response)
             return
         self.counters["responses-unmatched"] += 1
 
@@ -486,21 +306,10 @@ class Endpoint:
             return False
         return machine is None or machine.state == InviteClientState.COMPLETED
 
-    @staticmethod
-    def _is_ours(response: Response, request: Request) -> bool:
-        """Whether the sent-by of the response's top Via is our own (18.1.2)."""
-        ours = request.get("Via")
-        theirs = response.get("Via")
-        if ours == theirs:
-            return True
-        return response.top_via.sent_by == request.top_via.sent_by
-
     def _receive_request(self, request: Request, flow: IFlow) -> None:
         machine = self._transactions.server_for(request)
         if machine is not None:
-            driver = self._drivers.get(id(machine))
-            if driver is not None:
-                driver._receive(request)
+            self._servers[machine].receive(request)
             return
         if request.method == "ACK":
             if not self._offer_to_all(request, None, flow):
@@ -512,7 +321,8 @@ class Endpoint:
         if request.method == "CANCEL":
             self._receive_cancel(request, transaction)
         elif not self._offer_to_all(request, transaction, flow):
-            transaction._respond(self._refusal(request))
+            refusal = refusal_of(request, self.identifiers.tag())
+            transaction.respond(refusal)
 
     def _new_server(self, request: Request, flow: IFlow) -> ServerTransaction | None:
         kind: type[ServerMachine] = (
@@ -528,83 +338,71 @@ class Endpoint:
             self._answer_without_state(request, flow)
             return None
         transaction = ServerTransaction(self, machine, flow)
-        self._remember(transaction)
-        transaction._perform(machine.start())
+        self._servers[machine] = transaction
+        transaction.start()
         return transaction
 
     def _answer_without_state(self, request: Request, flow: IFlow) -> None:
         response = response_to(request, 503, to_tag=self.identifiers.tag())
-        try:
-            self._write(response, flow)
-        except TransportFailed:
+        found = self.transport.reply_flow(request, flow)
+
+        def undeliverable(failure: Failure) -> None:
+            failure.trap(TransportFailed)
             self.counters["responses-undeliverable"] += 1
+
+        found.addCallback(lambda way: self.write(response, way))
+        found.addErrback(undeliverable)
 
     def _receive_cancel(self, cancel: Request, transaction: ServerTransaction) -> None:
         """RFC 3261 9.2: 200 where it matches an INVITE, and 487 to that; else 481."""
         machine = self._transactions.invite_for_cancel(cancel)
-        driver = None if machine is None else self._drivers.get(id(machine))
-        if driver is None:
-            transaction._respond(
-                response_to(cancel, 481, to_tag=self.identifiers.tag())
-            )
+        if machine is None:
+            tag = self.identifiers.tag()
+            transaction.respond(response_to(cancel, 481, to_tag=tag))
             return
-        transaction._respond(response_to(cancel, 200, to_tag=self.identifiers.tag()))
-        if not self._offer_to_all(cancel, None, driver.flow):
-            invite = driver.request
-            tag = invite.to_tag or self.identifiers.tag()
-            driver._respond(response_to(invite, 487, to_tag=tag))
-
-    def _refusal(self, request: Request) -> Response:
-        """The answer to a request that nobody here wants."""
-        tag = None if request.to_tag else self.identifiers.tag()
-        if request.to_tag:
-            return response_to(request, 481)
-        if request.method not in KNOWN_METHODS:
-            return response_to(request, 501, to_tag=tag)
-        if request.method == "OPTIONS":
-            headers = (("Allow", ALLOW), ("Accept", "application/sdp"))
-            return response_to(request, 200, to_tag=tag, headers=headers)
-        if request.method == "INVITE":
-            return response_to(request, 486, to_tag=tag)
-        return response_to(request, 405, to_tag=tag, headers=(("Allow", ALLOW),))
+        # "the To tag of the response to the CANCEL and the To tag in the response to
+        # the original request SHOULD be the same."
+        tag = machine.to_tag or self.identifiers.tag()
+        transaction.respond(response_to(cancel, 200, to_tag=tag))
+        invite = self._servers[machine]
+        if not self._offer_to_all(cancel, None, invite.flow):
+            invite.respond(response_to(invite.request, 487, to_tag=tag))
 
     def _offer_to_all(
         self, request: Request, transaction: ServerTransaction | None, flow: IFlow
     ) -> bool:
         for handler in self._handlers:
-            if self._offer(handler, request, transaction, flow):
+            if self.offer(handler, request, transaction, flow):
                 if transaction is not None:
                     transaction.handler = handler
                 return True
         return False
 
-    def _offer(
+    # For the drivers of transactions, and for those who use this one
+
+    def offer(
         self,
         handler: IRequestHandler,
         request: Request,
         transaction: ServerTransaction | None,
         flow: IFlow,
     ) -> bool:
+        """Whether this handler takes the request; its faults are answered for it."""
         try:
             return handler.request_received(request, transaction, flow)
         except ParseError as error:
             self.counters["requests-malformed"] += 1
-            if transaction is not None:
-                tag = None if request.to_tag else self.identifiers.tag()
-                transaction._respond(
-                    response_to(request, error.status_hint, to_tag=tag)
-                )
-            return True
+            status = error.status_hint
         except Exception:
             _log.failure("a request handler failed on {method}", method=request.method)
-            if transaction is not None:
-                tag = None if request.to_tag else self.identifiers.tag()
-                transaction._respond(response_to(request, 500, to_tag=tag))
-            return True
+            status = 500
+        if transaction is not None:
+            tag = self.identifiers.tag()
+            transaction.respond(response_to(request, status, to_tag=tag))
+        return True
 
-    # The machinery
-
-    def _submit(self, action: Callable[..., None], *arguments: Any) -> None:
+    def submit(self, action: Callable[..., None], *arguments: Any) -> None:
+        """Perform `action` once all effects of the inputs before it are performed."""
         if self._is_performing:
             self._inputs.append((action, arguments))
             return
@@ -627,31 +425,29 @@ class Endpoint:
             self.counters["internal-errors"] += 1
             _log.failure("an input could not be handled")
 
-    def _start(
-        self, machine: ClientMachine, flow: IFlow, user: IClientTransactionUser
-    ) -> ClientTransaction:
-        if self._is_stopped:
-            raise LocalProtocolError("the endpoint is stopped")
-        self._transactions.add_client(machine)
-        transaction = ClientTransaction(self, machine, flow, user)
-        self._remember(transaction)
-        self._submit(lambda: transaction._perform(machine.start()))
-        return transaction
+    def forget(self, transaction: TransactionDriver) -> None:
+        """A transaction is over: it gets no further input."""
+        machine = transaction.machine
+        self._transactions.remove(machine)
+        self._servers.pop(machine, None)
+        client = self._clients.pop(machine, None)
+        if client is not None and client.flow.is_reliable:
+            waiting = self._waiting_on.get(client.flow)
+            if waiting is not None:
+                waiting.discard(client)
+                if not waiting:
+                    del self._waiting_on[client.flow]
 
-    def _remember(self, driver: _Transaction) -> None:
-        self._drivers[id(driver.machine)] = driver
-        if driver.flow.is_reliable:
-            self._by_flow.setdefault(driver.flow, set()).add(driver)
+    def write(self, message: Message, flow: IFlow) -> None:
+        """Hand a message to its flow.
 
-    def _forget(self, driver: _Transaction) -> None:
-        if self._drivers.pop(id(driver.machine), None) is None:
-            return
-        self._transactions.remove(driver.machine)
-        on_flow = self._by_flow.get(driver.flow)
-        if on_flow is not None:
-            on_flow.discard(driver)
-            if not on_flow:
-                del self._by_flow[driver.flow]
+        Raises:
+            TransportFailed: The flow refuses it.
+            LocalProtocolError: It cannot be written as one message.
+        """
+        flow.send(message.render())
+        if self._tracers:
+            self._trace(message, flow, is_sent=True)
 
     def _via(self, flow: IFlow) -> str:
         host, port = flow.sent_by
@@ -662,19 +458,14 @@ class Endpoint:
         rport = "" if flow.is_reliable else ";rport"
         return f"SIP/2.0/{flow.transport} {host}:{port};branch={branch}{rport}"
 
-    def _write(self, message: Message, flow: IFlow) -> None:
-        flow.send(message.render())
-        if self._tracers:
-            self._trace(message, flow, is_sent=True)
-
     def _trace(self, message: Message, flow: IFlow, *, is_sent: bool) -> None:
+        try:
+            local = flow.local
+        except TransportFailed:
+            # A message came from where we know no way to.
+            local = ("", 0)
         entry = TraceEntry(
-            self.clock.seconds(),
-            is_sent,
-            flow.transport,
-            flow.local,
-            flow.remote,
-            message,
+            self.clock.seconds(), is_sent, flow.transport, local, flow.remote, message
         )
         for tracer in self._tracers:
             try:

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -20,11 +19,8 @@ from sipuac.dialog import effects
 from sipuac.dialog.branch import MediaState
 from sipuac.dialog.dialog_set import DialogSet
 from sipuac.dialog.events import (
-    EarlyMedia,
     Established,
-    Event,
     Failed,
-    Forked,
     ProtocolWarning,
 )
 from sipuac.dialog.options import InviteOptions
@@ -41,6 +37,7 @@ from sipuac.media.interfaces import ILocalOffer
 from sipuac.syntax.message import Request, Response
 from sipuac.transport.interfaces import IFlow
 from sipuac.ua.call_media import CallMedia, Modifier
+from sipuac.ua.call_report import CallReport, Observer
 from sipuac.ua.dialog_flows import DialogFlows
 from sipuac.ua.endpoint import ClientTransaction, Endpoint, ServerTransaction
 from sipuac.ua.events import CallEvent
@@ -48,10 +45,10 @@ from sipuac.ua.interfaces import IClientTransactionUser, IInviteDelegate
 from sipuac.ua.outcome import Outcome
 from sipuac.ua.session import Session
 from sipuac.ua.timer_queue import QueuedTimer
+from sipuac.ua.transaction_driver import has_our_via
 
-_log = Logger()
-
-_MAX_EVENTS = 1_000
+# No To tag, as those are tokens: the way of a CANCEL whose connection broke.
+_WAY_OF_CANCEL = " cancel"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +79,6 @@ class Invitation:
     Attributes:
         target: The URI that is called, as text.
         call_id, from_tag: The identity of the attempt.
-        events: What has happened so far, the latest thousand.
         sessions: The calls that stand or stood, by To tag; several under `keep-all`.
     """
 
@@ -96,26 +92,33 @@ class Invitation:
         *,
         modifiers: Sequence[Modifier] = (),
         delegate: IInviteDelegate | None = None,
-        observers: Sequence[Callable[[CallEvent], None]] = (),
+        observers: Sequence[Observer] = (),
         asked_at: float | None = None,
         forget: Callable[[Invitation], None],
     ) -> None:
         self.target = invite.uri_text
         self.call_id = invite.call_id
         self.from_tag = invite.from_tag or ""
-        self.events: deque[CallEvent] = deque(maxlen=_MAX_EVENTS)
         self.sessions: dict[str, Session] = {}
         self._endpoint = endpoint
         self._clock = endpoint.clock
-        self._asked_at = self._clock.seconds() if asked_at is None else asked_at
+        self._reporter = CallReport(
+            endpoint.clock,
+            self.call_id,
+            self.from_tag,
+            endpoint.clock.seconds() if asked_at is None else asked_at,
+            observers,
+            delegate,
+        )
+        self._hop = invite.routes[0].uri if invite.routes else invite.uri
         self._set = DialogSet(invite, options)
         self._flow = flow
         self._flows = DialogFlows(endpoint, flow, is_secure=_is_secure(invite))
         self._media = CallMedia(offer, modifiers, self._applied, self._refused)
-        self._delegate = delegate
-        self._observers = observers
         self._forget = forget
         self._transaction: ClientTransaction | None = None
+        self._sent: Request | None = None
+        self._is_stopped = False
         self._requests: dict[int, ServerTransaction] = {}
         self._timers: dict[str, QueuedTimer] = {}
         self._final: Outcome[Response] = Outcome(self.cancel)
@@ -130,7 +133,14 @@ class Invitation:
     @property
     def state(self) -> str:
         """One of the five states of `sipuac.dialog.session_state`."""
+        if self._is_stopped:
+            return SessionState.TERMINATED.value
         return self._set.session.state.value
+
+    @property
+    def events(self) -> deque[CallEvent]:
+        """What has happened so far, the latest thousand."""
+        return self._reporter.events
 
     @property
     def final(self) -> Deferred[Response]:
@@ -189,31 +199,38 @@ class Invitation:
     def session_state(self, to_tag: str) -> SessionState:
         """The state of the session of this branch."""
         branch = self._set.branches.get(to_tag)
-        if branch is None or branch.session is None:
+        if branch is None or branch.session is None or self._is_stopped:
             return SessionState.TERMINATED
         return branch.session.state
 
     def end_session(self, to_tag: str) -> None:
-        """BYE the session of this branch; the call's own also ends what still rings."""
-        taken = self._set.taken
-        if taken is not None and taken.tag == to_tag:
-            self.cancel()
-        else:
-            self.bye(to_tag)
+        """BYE the session of this branch; the last one also ends what still rings."""
+        self.bye(to_tag)
 
-    def start(self) -> None:
-        """Send the INVITE."""
-        self._endpoint.submit(self._begin)
+    def start(self) -> Deferred[None]:
+        """Send the INVITE.
 
-    def _begin(self) -> None:
+        Returns:
+            A Deferred that fires when it is sent; cancelled before that, nothing is.
+            It fails with `LocalProtocolError` or `TransportFailed` where it cannot.
+        """
+        started: Deferred[None] = Deferred()
+        self._endpoint.submit(self._begin, started)
+        return started
+
+    def _begin(self, started: Deferred[None]) -> None:
+        if started.called:
+            return
         try:
             self._transaction = self._endpoint.start_client(
                 self._set.invite, self._flow, self
             )
-        except LocalProtocolError as error:
-            self._run(self._set.failed, TransportFailed(str(error)))
+        except (LocalProtocolError, TransportFailed) as error:
+            started.errback(error)
             return
+        self._sent = self._transaction.request
         self._run(self._set.sent)
+        started.callback(None)
 
     def request_received(
         self, request: Request, transaction: ServerTransaction
@@ -225,23 +242,48 @@ class Invitation:
         finally:
             self._requests.pop(id(request), None)
 
-    def stray_success(self, response: Response) -> None:
-        """A 2xx came that no transaction passes up any more."""
+    def stray_success(self, response: Response) -> bool:
+        """A 2xx came that no transaction passes up any more.
+
+        Returns:
+            Whether it answers this INVITE.
+
+        Raises:
+            ParseError: Its Via cannot be read.
+        """
+        sent = self._sent
+        if sent is None or response.from_tag != self.from_tag:
+            return False
+        if response.branch != sent.branch or not has_our_via(response, sent):
+            return False
         self._run(self._set.response_received, response)
+        return True
 
     def stop(self) -> None:
         """The endpoint is going: close and free everything, send nothing."""
+        if self._is_stopped:
+            return
+        self._is_stopped = True
+        if self._transaction is not None:
+            self._transaction.abandon()
+            self._transaction = None
+        self._free()
+        for to_tag in list(self.sessions):
+            self._end_session(effects.EndSession(to_tag, "local"))
+        if not self._established.is_set:
+            error = CallFailed("the service was stopped")
+            self._reporter.report(Failed(type(error).__name__, None, str(error)))
+            self._reporter.tell("reject", error)
+            self._final.fail(error)
+            self._established.fail(error)
+        self._done.succeed(None)
+
+    def _free(self) -> None:
         for timer in self._timers.values():
             timer.stop()
         self._timers.clear()
         self._flows.stop()
         self._media.close_all()
-        error = CallFailed("the service was stopped")
-        self._final.fail(error)
-        self._established.fail(error)
-        for to_tag in list(self.sessions):
-            self._end_session(effects.EndSession(to_tag, "local"))
-        self._done.succeed(None)
 
     # From the INVITE transaction
 
@@ -262,18 +304,20 @@ class Invitation:
     def _run(
         self, method: Callable[..., list[effects.Effect]], *arguments: Any
     ) -> None:
+        if self._is_stopped:
+            return
         for effect in method(*arguments):
             _PERFORMERS[type(effect)](self, effect)
 
     def _start_timer(self, effect: StartTimer) -> None:
         self._stop_timer(StopTimer(effect.timer))
-        name = effect.timer
+        self._timers[effect.timer] = self._endpoint.start_timer(
+            effect.seconds, self._fire, effect.timer
+        )
 
-        def fire() -> None:
-            self._timers.pop(name, None)
-            self._run(self._set.fire, name)
-
-        self._timers[name] = self._endpoint.start_timer(effect.seconds, fire)
+    def _fire(self, name: str) -> None:
+        self._timers.pop(name, None)
+        self._run(self._set.fire, name)
 
     def _stop_timer(self, effect: StopTimer) -> None:
         running = self._timers.pop(effect.timer, None)
@@ -290,15 +334,13 @@ class Invitation:
 
     def _ack_refused(self, error: Unreachable) -> None:
         self._endpoint.counters["acks-undeliverable"] += 1
-        self._report(ProtocolWarning(f"the ACK could not be sent: {error}"))
+        self._reporter.report(ProtocolWarning(f"the ACK could not be sent: {error}"))
 
     def _send_in_dialog(self, effect: effects.SendInDialog) -> None:
         number = effect.number
 
-        def finished(response: Response | None) -> None:
-            self._endpoint.submit(
-                self._run, self._set.request_finished, number, response
-            )
+        def finished(result: Response | Unreachable) -> None:
+            self._endpoint.submit(self._run, self._set.request_finished, number, result)
 
         def send(flow: IFlow) -> None:
             sent = self._endpoint.request(effect.request, flow)
@@ -306,26 +348,43 @@ class Invitation:
 
         def failed(failure: Failure) -> None:
             failure.trap(Unreachable, LocalProtocolError)
-            finished(None)
+            error = failure.value
+            if not isinstance(error, Unreachable):
+                error = TransportFailed(str(error))
+            finished(error)
 
         def refused(error: Unreachable) -> None:
-            self._report(
+            self._reporter.report(
                 ProtocolWarning(f"{effect.request.method} could not be sent: {error}")
             )
-            finished(None)
+            finished(error)
 
         self._flows.send(effect.branch, effect.next_hop, send, refused)
 
     def _send_cancel(self, effect: effects.SendCancel) -> None:
-        if self._transaction is None:
+        transaction = self._transaction
+        if transaction is None:
             return
-        # Whatever answers the CANCEL, the INVITE ends by its own final response (9.1).
-        cancelled = self._transaction.cancel(effect.headers)
-        cancelled.addErrback(self._cancel_failed)
 
-    def _cancel_failed(self, failure: Failure) -> None:
-        failure.trap(Unreachable)
-        self._report(ProtocolWarning(f"the CANCEL was not answered: {failure.value}"))
+        def send(flow: IFlow) -> None:
+            # Whatever answers the CANCEL, the INVITE ends by its own final response
+            # (9.1).
+            transaction.cancel(effect.headers, flow).addErrback(failed)
+
+        def failed(failure: Failure) -> None:
+            failure.trap(Unreachable, LocalProtocolError)
+            refused(failure.value)
+
+        def refused(error: BaseException | None) -> None:
+            self._reporter.report(
+                ProtocolWarning(f"the CANCEL was not answered: {error}")
+            )
+
+        if self._flow.is_open:
+            send(self._flow)
+        else:
+            # The connection broke, but the phones go on ringing.
+            self._flows.send(_WAY_OF_CANCEL, self._hop, send, refused)
 
     def _abandon(self, effect: effects.AbandonInvite) -> None:
         if self._transaction is not None:
@@ -359,29 +418,32 @@ class Invitation:
             effect.branch,
             self._media.local_sdp,
             str(effect.answer),
-            self._media.sessions[effect.branch],
-            self._clock.seconds(),
+            self._media.session_of(effect.branch),
+            self._clock,
         )
         self.sessions[effect.branch] = session
-        self._report(Established(effect.branch, session.local_sdp, session.remote_sdp))
-        self._tell("accept", session)
+        self._reporter.report(
+            Established(effect.branch, session.local_sdp, session.remote_sdp)
+        )
+        self._reporter.tell("accept", session)
         self._established.succeed(session)
 
     def _end_session(self, effect: effects.EndSession) -> None:
         session = self.sessions.get(effect.branch)
-        if session is not None and not session._ended.is_set:
-            now = self._clock.seconds()
-            self._report(session._over(effect.by, effect.reason, now))
+        if session is not None and not session.is_over:
+            ended = session.ended_as(effect.by, effect.reason)
+            self._reporter.report(ended)
+            session.set_ended(ended)
 
     def _fail_invite(self, effect: effects.FailInvite) -> None:
         error = effect.error
         status = None if effect.response is None else effect.response.status
         self._media.close_offer()
-        self._report(Failed(type(error).__name__, status, str(error)))
+        self._reporter.report(Failed(type(error).__name__, status, str(error)))
         if isinstance(error, Redirected) and effect.response is not None:
-            self._tell("redirect", effect.response, error.contacts)
+            self._reporter.tell("redirect", effect.response, error.contacts)
         else:
-            self._tell("reject", error)
+            self._reporter.tell("reject", error)
         self._final.fail(error)
         self._established.fail(error)
 
@@ -389,50 +451,15 @@ class Invitation:
         self._done.succeed(None)
 
     def _be_forgotten(self, effect: effects.Forget) -> None:
-        for timer in self._timers.values():
-            timer.stop()
-        self._timers.clear()
-        self._media.close_all()
-        self._flows.stop()
+        self._free()
         self._forget(self)
 
     def _progress(self, effect: effects.Progress) -> None:
         method = "trying" if effect.response.status == 100 else "progress"
-        self._tell(method, effect.response)
+        self._reporter.tell(method, effect.response)
 
     def _perform_report(self, effect: effects.Report) -> None:
-        self._report(effect.event)
-
-    # Telling
-
-    def _report(self, body: Event) -> None:
-        event = CallEvent(
-            self._clock.seconds() - self._asked_at, self.call_id, self.from_tag, body
-        )
-        self.events.append(event)
-        for observer in self._observers:
-            try:
-                observer(event)
-            except Exception:
-                _log.failure("an observer of {call_id} failed", call_id=self.call_id)
-        self._tell("event", event)
-        if isinstance(body, Forked):
-            self._tell("forked", event)
-        elif isinstance(body, EarlyMedia):
-            self._tell("early_media", body.to_tag)
-
-    def _tell(self, method: str, *arguments: object) -> None:
-        if self._delegate is None:
-            return
-        try:
-            getattr(self._delegate, method)(*arguments)
-        except Exception:
-            # The application's fault; the call is not to suffer for it.
-            _log.failure(
-                "the delegate of {call_id} failed in {method}",
-                call_id=self.call_id,
-                method=method,
-            )
+        self._reporter.report(effect.event)
 
 
 def _is_secure(invite: Request) -> bool:

@@ -6,42 +6,61 @@ Nothing leaves before everything that was asked for is known to be possible.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
-from twisted.internet.defer import Deferred, inlineCallbacks, maybeDeferred
+from twisted.internet.defer import (
+    CancelledError,
+    Deferred,
+    inlineCallbacks,
+    maybeDeferred,
+)
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from sipuac._version import __version__
-from sipuac.dialog.capabilities import ALLOW
 from sipuac.dialog.fork_policy import POLICIES, ForkPolicy
 from sipuac.dialog.options import InviteOptions, default_policy
-from sipuac.errors import LocalProtocolError, ParseError
+from sipuac.errors import LocalProtocolError
 from sipuac.media.interfaces import ILocalOffer, IMediaFactory, IMediaSession
 from sipuac.sdp.description import SessionDescription
-from sipuac.syntax.fields import NameAddress, check_header
+from sipuac.syntax.fields import check_header
 from sipuac.syntax.message import Request, Response
-from sipuac.syntax.uri import SipUri, TelUri, Uri, parse_uri
+from sipuac.syntax.uri import SipUri, Uri
 from sipuac.transport.interfaces import IFlow
 from sipuac.ua.call_media import Modifier, modified
 from sipuac.ua.endpoint import Endpoint, ServerTransaction
 from sipuac.ua.events import CallEvent
 from sipuac.ua.interfaces import IInviteDelegate, IRequestHandler
 from sipuac.ua.invitation import Invitation
+from sipuac.ua.invite_request import (
+    FORK_PREFERENCES,
+    Caller,
+    Fields,
+    build_invite,
+    checked_headers,
+    fork_preference_fields,
+    parse_identity,
+    parse_proxy,
+    parse_target,
+)
+from sipuac.ua.outcome import Outcome
 from sipuac.ua.session import Session
+
+__all__ = [
+    "DEFAULT_USER_AGENT",
+    "FORK_PREFERENCES",
+    "Inviter",
+    "ModifiedOffer",
+    "parse_identity",
+    "parse_proxy",
+]
+
+_T = TypeVar("_T")
 
 _log = Logger()
 
 DEFAULT_USER_AGENT = f"sipuac/{__version__}"
-
-FORK_PREFERENCES = ("no-fork", "sequential", "none")
-
-# Fields that the user agent writes itself: another value of them would make the message
-# contradict itself.
-_OWN_FIELDS = frozenset(
-    "via from to call-id cseq contact max-forwards route record-route content-length "
-    "content-type expires allow supported user-agent v f t i m l c k".split()
-)
 
 
 @implementer(ILocalOffer)
@@ -94,6 +113,8 @@ class Inviter:
         self.endpoint = endpoint
         self._media = media
         self._user_agent = user_agent
+        self._unsent: list[Deferred[Invitation]] = []
+        self._is_drained = False
         if user_agent is not None:
             check_header("User-Agent", user_agent)
         self._max_calls = max_calls
@@ -101,6 +122,7 @@ class Inviter:
         self._observers: list[Callable[[CallEvent], None]] = []
         endpoint.add_handler(self)
         endpoint.add_stray_handler(self._stray_success)
+        endpoint.add_stop_handler(self._stop_all)
 
     def add_observer(self, observer: Callable[[CallEvent], None]) -> None:
         """Call this with every event of every call that is placed from now on."""
@@ -175,7 +197,8 @@ class Inviter:
             `LocalProtocolError` where that cannot be, before anything is sent, and with
             `Unreachable` where there is no way. Cancelling it leaves nothing sent.
         """
-        asked_at = self.endpoint.clock.seconds()
+        if self._is_drained:
+            return _refused("no calls are placed any more")
         if without_sdp and early_media:
             return _refused("early_media means an offer in the INVITE: not without_sdp")
         if without_sdp:
@@ -184,11 +207,11 @@ class Inviter:
             return _refused("answer is 'first'")
         if fork_preference not in FORK_PREFERENCES:
             return _refused(f"fork_preference is one of {', '.join(FORK_PREFERENCES)}")
-        factory = media or self._media
+        factory = self._media if media is None else media
         if factory is None:
             return _refused("there is no media to make an offer")
         try:
-            uri = self._parse_target(target)
+            uri = parse_target(target, has_proxy=self.proxy is not None)
             policy = _policy(on_fork, early_media=early_media)
             options = InviteOptions(
                 policy=policy,
@@ -203,59 +226,49 @@ class Inviter:
                 linger=self.endpoint.timers.timer_b,
             )
             options.check()
-            extra = _checked(headers)
+            extra = checked_headers(headers)
         except LocalProtocolError as error:
             return _refused(str(error))
         if len(self._invitations) >= self._max_calls:
             return _refused(f"there are {self._max_calls} calls already")
-        fields = [*self._preference(early_media, fork_preference, extra), *extra]
+        fields = list(extra)
+        if early_media:
+            fields = [*fork_preference_fields(fork_preference, extra), *extra]
         fields.append(("Expires", str(max(1, round(answer_timeout)))))
-        return self._send(
-            uri,
-            fields,
-            options,
-            factory,
-            (modifiers, answer_modifiers),
-            delegate,
-            asked_at,
+        both_modifiers = (tuple(modifiers), tuple(answer_modifiers))
+        return self._begin(
+            self._send(uri, fields, options, factory, both_modifiers, delegate)
         )
 
-    @staticmethod
-    def _preference(
-        early_media: bool, fork_preference: str, extra: list[tuple[str, str]]
-    ) -> list[tuple[str, str]]:
-        if not early_media:
-            return []
-        fields = [("Supported", "199")]
-        names = {name.lower() for name, _ in extra}
-        if fork_preference != "none" and not names & {"request-disposition", "d"}:
-            fields.append(("Request-Disposition", fork_preference))
-        return fields
+    @property
+    def _caller(self) -> Caller:
+        return Caller(self.identity, self.proxy, self._user_agent)
 
-    def _parse_target(self, target: str) -> Uri:
-        try:
-            uri = parse_uri(target)
-        except ParseError as error:
-            raise LocalProtocolError(f"cannot call {target!r}: {error}") from None
-        if isinstance(uri, TelUri):
-            if self.proxy is None:
-                raise LocalProtocolError("a tel URI needs a proxy that can route it")
-            return uri
-        if not isinstance(uri, SipUri):
-            raise LocalProtocolError(f"cannot call {target!r}: neither sip nor tel")
-        return uri.request_target()
+    def _begin(self, sending: Deferred[Invitation]) -> Deferred[Invitation]:
+        """Keep what is not sent yet, so that `drain` finds it."""
+        if not sending.called:
+            self._unsent.append(sending)
+            sending.addBoth(self._is_sent, sending)
+        return sending
+
+    def _is_sent(self, result: _T, sending: Deferred[Invitation]) -> _T:
+        self._unsent.remove(sending)
+        if self._is_drained and isinstance(result, Failure):
+            if isinstance(result.value, CancelledError):
+                raise LocalProtocolError("no calls are placed any more")
+        return result
 
     @inlineCallbacks
     def _send(
         self,
         uri: Uri,
-        fields: list[tuple[str, str]],
+        fields: Fields,
         options: InviteOptions,
         factory: IMediaFactory,
         modifiers: tuple[Sequence[Modifier], Sequence[Modifier]],
         delegate: IInviteDelegate | None,
-        asked_at: float,
     ) -> Generator[Deferred[Any], Any, Invitation]:
+        asked_at = self.endpoint.clock.seconds()
         outgoing, incoming = modifiers
         offer: ILocalOffer = yield maybeDeferred(factory.offer)
         try:
@@ -263,70 +276,39 @@ class Inviter:
                 offer.description, outgoing
             )
             is_secure = isinstance(uri, SipUri) and uri.is_secure
-            hop: Uri = uri if self.proxy is None else self.proxy
+            caller = self._caller
+            hop = caller.next_hop(uri)
             flow: IFlow = yield self.endpoint.flow_to(hop, is_secure=is_secure)
-            invite = self._build(uri, flow, fields, description)
+            invitation = Invitation(
+                self.endpoint,
+                build_invite(
+                    caller,
+                    uri,
+                    flow,
+                    fields,
+                    description,
+                    self.endpoint.identifiers,
+                ),
+                flow,
+                options,
+                ModifiedOffer(offer, description),
+                modifiers=incoming,
+                delegate=delegate,
+                observers=self._observers,
+                asked_at=asked_at,
+                forget=self._forget,
+            )
+            self._invitations[invitation.call_id] = invitation
+            try:
+                yield invitation.start()
+            except BaseException:
+                self._forget(invitation)
+                raise
         except BaseException:
             # Also GeneratorExit and CancelledError: the offer is ours to close.
             offer.close()
             raise
-        invitation = Invitation(
-            self.endpoint,
-            invite,
-            flow,
-            options,
-            ModifiedOffer(offer, description),
-            modifiers=incoming,
-            delegate=delegate,
-            observers=self._observers,
-            asked_at=asked_at,
-            forget=self._forget,
-        )
-        self._invitations[invitation.call_id] = invitation
-        invitation.start()
         return invitation
-
-    def _build(
-        self,
-        uri: Uri,
-        flow: IFlow,
-        fields: list[tuple[str, str]],
-        description: SessionDescription,
-    ) -> Request:
-        """The initial INVITE, without Via (RFC 3261 sections 8.1.1 and 13.2.1)."""
-        identifiers = self.endpoint.identifiers
-        rows: list[tuple[str, str]] = []
-        if self.proxy is not None:
-            rows.append(("Route", f"<{self.proxy}>"))
-        sender = self.identity.with_parameter("tag", identifiers.tag())
-        rows.append(("Max-Forwards", "70"))
-        rows.append(("From", str(sender)))
-        rows.append(("To", f"<{uri}>"))
-        rows.append(("Call-ID", identifiers.call_id()))
-        rows.append(("CSeq", "1 INVITE"))
-        rows.append(("Contact", self._contact(flow, uri)))
-        rows.append(("Allow", ALLOW))
-        if self._user_agent is not None:
-            rows.append(("User-Agent", self._user_agent))
-        rows.extend(fields)
-        rows.append(("Content-Type", "application/sdp"))
-        return Request("INVITE", uri, rows, description.render())
-
-    def _contact(self, flow: IFlow, request_uri: Uri) -> str:
-        """Where requests of the callee find us (RFC 3261 section 8.1.1.8)."""
-        host, port = flow.sent_by
-        top = request_uri if self.proxy is None else self.proxy
-        uris = (request_uri, top)
-        is_secure = any(isinstance(u, SipUri) and u.is_secure for u in uris)
-        user = None
-        if isinstance(self.identity.uri, SipUri):
-            user = self.identity.uri.user
-        transport = flow.transport.lower()
-        parameters: tuple[tuple[str, str | None], ...] = ()
-        if transport != "udp" and not is_secure:
-            parameters = (("transport", transport),)
-        scheme = "sips" if is_secure else "sip"
-        return f"<{SipUri(scheme, user, None, host, port, parameters)}>"
 
     # What comes in
 
@@ -345,80 +327,54 @@ class Inviter:
 
     def _stray_success(self, response: Response, flow: IFlow) -> bool:
         invitation = self._invitations.get(response.call_id)
-        if invitation is None or invitation.from_tag != response.from_tag:
-            return False
-        invitation.stray_success(response)
-        return True
+        return invitation is not None and invitation.stray_success(response)
 
     def _forget(self, invitation: Invitation) -> None:
         self._invitations.pop(invitation.call_id, None)
 
     def drain(self, seconds: float) -> Deferred[None]:
-        """End every call, and wait until all branches have met their fate.
+        """Place no more calls, end every one, and wait until all branches are resolved.
+
+        What was asked for and is not sent yet never will be: it fails with
+        `LocalProtocolError`.
 
         Args:
             seconds: At most so long; what is left then is logged by Call-ID and closed.
 
         Returns:
-            A Deferred that never fails.
+            A Deferred that never fails; cancelling it stops nothing.
         """
-        finished: Deferred[None] = Deferred()
-        waiting = {call.call_id: call for call in self.invitations}
+        self._is_drained = True
+        for sending in list(self._unsent):
+            sending.cancel()
+        drained: Outcome[None] = Outcome()
+        waiting = {call.call_id for call in self.invitations}
 
-        def finish() -> None:
-            if not finished.called:
-                for call_id in waiting:
-                    _log.warn("left unfinished: {call_id}", call_id=call_id)
-                for call in self.invitations:
-                    call.stop()
-                self._invitations.clear()
-                finished.callback(None)
-
-        limit = self.endpoint.start_timer(seconds, finish)
-
-        def is_done(ignored: object, call_id: str) -> None:
-            waiting.pop(call_id, None)
+        def is_resolved(ignored: object, call_id: str) -> None:
+            waiting.discard(call_id)
             if not waiting:
                 limit.stop()
-                self.endpoint.submit(finish)
+                finish()
 
-        for call_id, call in list(waiting.items()):
-            call.hangup().addCallback(is_done, call_id)
+        def finish() -> None:
+            if not drained.is_set:
+                for call_id in waiting:
+                    _log.warn("left unfinished: {call_id}", call_id=call_id)
+                self._stop_all()
+                drained.succeed(None)
+
+        limit = self.endpoint.start_timer(seconds, finish)
+        for call in self.invitations:
+            call.hangup().addCallback(is_resolved, call.call_id)
         if not waiting:
             limit.stop()
             finish()
-        return finished
+        return drained.deferred()
 
-
-def parse_identity(identity: str) -> NameAddress:
-    """Who calls, as the From field writes it, without a tag.
-
-    Raises:
-        LocalProtocolError: It is no sip, sips or tel URI, with or without a name.
-    """
-    try:
-        address = NameAddress.parse(identity)
-    except ParseError as error:
-        raise LocalProtocolError(f"cannot call as {identity!r}: {error}") from None
-    if not isinstance(address.uri, SipUri | TelUri):
-        raise LocalProtocolError(f"cannot call as {identity!r}: neither sip nor tel")
-    return NameAddress(address.display_name, address.uri, ())
-
-
-def parse_proxy(proxy: str) -> SipUri:
-    """An outbound proxy; one that does not say `lr` is taken as a loose router.
-
-    Raises:
-        LocalProtocolError: It is no sip or sips URI.
-    """
-    try:
-        uri = parse_uri(proxy)
-    except ParseError as error:
-        raise LocalProtocolError(f"unusable proxy {proxy!r}: {error}") from None
-    if not isinstance(uri, SipUri):
-        raise LocalProtocolError(f"unusable proxy {proxy!r}: no sip URI")
-    uri = uri.request_target()
-    return uri if uri.is_loose_router else uri.with_parameter("lr")
+    def _stop_all(self) -> None:
+        for call in self.invitations:
+            call.stop()
+        self._invitations.clear()
 
 
 def _policy(on_fork: ForkPolicy | str | None, *, early_media: bool) -> ForkPolicy:
@@ -432,16 +388,6 @@ def _policy(on_fork: ForkPolicy | str | None, *, early_media: bool) -> ForkPolic
             f"unknown fork policy {on_fork!r}: one of {', '.join(sorted(POLICIES))}"
         )
     return policy
-
-
-def _checked(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-    fields = []
-    for name, value in headers:
-        check_header(name, value)
-        if name.lower() in _OWN_FIELDS:
-            raise LocalProtocolError(f"{name} is written by the user agent itself")
-        fields.append((name, value))
-    return fields
 
 
 def _refused(message: str) -> Deferred[Any]:

@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from twisted.internet.defer import Deferred, fail, succeed
-from twisted.python.failure import Failure
+from twisted.internet.defer import Deferred
 
 _T = TypeVar("_T")
 
@@ -23,43 +22,55 @@ class Outcome(Generic[_T]):
         on_cancel: What to do when somebody cancels a Deferred of it.
     """
 
-    __slots__ = ("_on_cancel", "_result", "_waiting", "is_set")
+    __slots__ = ("_error", "_on_cancel", "_result", "_waiting", "is_set")
 
     def __init__(self, on_cancel: Callable[[], object] | None = None) -> None:
         self.is_set = False
-        self._result: _T | Failure | None = None
+        self._result: _T | None = None
+        self._error: BaseException | None = None
         self._waiting: list[Deferred[_T]] = []
         self._on_cancel = on_cancel
 
     def deferred(self) -> Deferred[_T]:
         """A Deferred of the result; every call makes a new one."""
+        asked: Deferred[_T] = Deferred(self._cancelled)
         if self.is_set:
-            if isinstance(self._result, Failure):
-                return fail(self._result)
-            return succeed(self._result)  # type: ignore[arg-type]  # set: it is a _T
-        waiting: Deferred[_T] = Deferred(self._cancelled)
-        self._waiting.append(waiting)
-        return waiting
+            self._fire(asked)
+        else:
+            self._waiting.append(asked)
+        return asked
 
     def _cancelled(self, deferred: Deferred[_T]) -> None:
-        self._waiting.remove(deferred)
-        if self._on_cancel is not None:
-            self._on_cancel()
+        # Set means that it is about to fire, after others that were asked for before
+        # it: then there is nothing left to cancel.
+        if not self.is_set:
+            self._waiting.remove(deferred)
+            if self._on_cancel is not None:
+                self._on_cancel()
 
     def succeed(self, result: _T) -> None:
         """Give the result; later ones are ignored."""
         if not self.is_set:
-            self.is_set = True
             self._result = result
-            waiting, self._waiting = self._waiting, []
-            for deferred in waiting:
-                deferred.callback(result)
+            self._set()
 
     def fail(self, error: BaseException) -> None:
         """Give a failure as the result; later ones are ignored."""
         if not self.is_set:
-            self.is_set = True
-            self._result = Failure(error)
-            waiting, self._waiting = self._waiting, []
-            for deferred in waiting:
-                deferred.errback(Failure(error))
+            self._error = error
+            self._set()
+
+    def _set(self) -> None:
+        self.is_set = True
+        self._on_cancel = None
+        waiting, self._waiting = self._waiting, []
+        for deferred in waiting:
+            # One that was asked for earlier may have cancelled this one.
+            if not deferred.called:
+                self._fire(deferred)
+
+    def _fire(self, deferred: Deferred[_T]) -> None:
+        if self._error is not None:
+            deferred.errback(self._error)
+        else:
+            deferred.callback(self._result)  # type: ignore[arg-type]  # it is a _T now

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
 
 from sipuac.dialog.events import Ended
 from sipuac.dialog.session_state import SessionState
@@ -25,6 +26,8 @@ class Session:
     """
 
     __slots__ = (
+        "_clock",
+        "_duration",
         "_ended",
         "_invitation",
         "_started",
@@ -41,14 +44,16 @@ class Session:
         local_sdp: str,
         remote_sdp: str,
         media: IMediaSession,
-        started: float,
+        clock: IReactorTime,
     ) -> None:
         self._invitation = invitation
         self.to_tag = to_tag
         self.local_sdp = local_sdp
         self.remote_sdp = remote_sdp
         self.media = media
-        self._started = started
+        self._clock = clock
+        self._started = clock.seconds()
+        self._duration: float | None = None
         self._ended: Outcome[Ended] = Outcome()
 
     def __repr__(self) -> str:
@@ -69,6 +74,13 @@ class Session:
         """Fires when the call is over, whoever ended it; never fails."""
         return self._ended.deferred()
 
+    @property
+    def duration(self) -> float:
+        """Seconds that it stands, or stood."""
+        if self._duration is not None:
+            return self._duration
+        return self._clock.seconds() - self._started
+
     def bye(self) -> Deferred[Ended]:
         """End the call by BYE; fires when it is over.
 
@@ -87,7 +99,18 @@ class Session:
         """The same as `hangup`: after a 2xx nothing is cancelled any more."""
         return self.bye()
 
-    def _over(self, by: str, reason: str | None, now: float) -> Ended:
-        ended = Ended(by, now - self._started, reason)
+    # For the invitation
+
+    @property
+    def is_over(self) -> bool:
+        """Whether its end was told."""
+        return self._ended.is_set
+
+    def ended_as(self, by: str, reason: str | None) -> Ended:
+        """The event of its end, now; `by` is "local" or "remote"."""
+        return Ended(by, self.duration, reason)
+
+    def set_ended(self, ended: Ended) -> None:
+        """It is over; tell those who wait for it."""
+        self._duration = ended.duration
         self._ended.succeed(ended)
-        return ended

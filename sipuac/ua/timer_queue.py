@@ -21,35 +21,41 @@ _TOLERANCE = 1e-9
 # Sweep the heap when it holds more dead timers than live ones, but not for a few.
 _SWEEP_ABOVE = 256
 
+Action = Callable[..., None]
+
+
+def _call(action: Action, *arguments: object) -> None:
+    action(*arguments)
+
 
 class QueuedTimer:
     """One timer in the queue; `stop` forgets it."""
 
-    __slots__ = ("_queue", "action", "deadline", "order")
+    __slots__ = ("_action", "_arguments", "_queue")
 
     def __init__(
-        self,
-        queue: TimerQueue,
-        deadline: float,
-        order: int,
-        action: Callable[[], None],
+        self, queue: TimerQueue, action: Action, arguments: tuple[object, ...]
     ) -> None:
         self._queue = queue
-        self.deadline = deadline
-        self.order = order
-        self.action: Callable[[], None] | None = action
+        self._action: Action | None = action
+        self._arguments = arguments
 
-    def __lt__(self, other: QueuedTimer) -> bool:
-        """Earlier deadlines first, and among equal ones the one started first."""
-        if self.deadline == other.deadline:
-            return self.order < other.order
-        return self.deadline < other.deadline
+    @property
+    def is_running(self) -> bool:
+        """Whether it will still fire."""
+        return self._action is not None
 
     def stop(self) -> None:
         """Forget the timer; no harm where it has fired or was stopped before."""
-        if self.action is not None:
-            self.action = None
-            self._queue._stopped()
+        if self.take() is not None:
+            self._queue.one_was_stopped()
+
+    def take(self) -> tuple[Action, tuple[object, ...]] | None:
+        """What it was to do, once; for the queue."""
+        action, arguments = self._action, self._arguments
+        # Whoever keeps a dead timer keeps nothing else alive by it.
+        self._action, self._arguments = None, ()
+        return None if action is None else (action, arguments)
 
 
 class TimerQueue:
@@ -57,47 +63,53 @@ class TimerQueue:
 
     Args:
         clock: The only source of time.
+        perform: Called with each action and its arguments when its time has come.
     """
 
-    def __init__(self, clock: IReactorTime) -> None:
+    def __init__(
+        self, clock: IReactorTime, perform: Callable[..., None] = _call
+    ) -> None:
         self._clock = clock
-        self._heap: list[QueuedTimer] = []
+        self._perform = perform
+        # Deadline in seconds of the clock, and a number that tells equal ones apart.
+        self._heap: list[tuple[float, int, QueuedTimer]] = []
         self._alive = 0
         self._started = 0
         self._delayed: IDelayedCall | None = None
         self._wakes_at = 0.0
+        self._is_awake = False
 
     def __len__(self) -> int:
         """How many timers are running."""
         return self._alive
 
-    def start(self, seconds: float, action: Callable[[], None]) -> QueuedTimer:
-        """Call `action` once, `seconds` (zero or more) from now."""
+    def start(self, seconds: float, action: Action, *arguments: object) -> QueuedTimer:
+        """Call `action` once with these arguments, `seconds` (0 or more) from now."""
         self._started += 1
-        timer = QueuedTimer(
-            self, self._clock.seconds() + seconds, self._started, action
-        )
-        heappush(self._heap, timer)
+        timer = QueuedTimer(self, action, arguments)
+        deadline = self._clock.seconds() + seconds
+        heappush(self._heap, (deadline, self._started, timer))
         self._alive += 1
-        if self._heap[0] is timer:
-            self._wake_at(timer.deadline)
+        if not self._is_awake and self._heap[0][2] is timer:
+            self._wake_at(deadline)
         return timer
 
     def stop_all(self) -> None:
         """Forget every timer."""
-        for timer in self._heap:
-            timer.action = None
+        for _, _, timer in self._heap:
+            timer.take()
         self._heap.clear()
         self._alive = 0
         self._sleep()
 
-    def _stopped(self) -> None:
+    def one_was_stopped(self) -> None:
+        """A timer of this queue will not fire; for `QueuedTimer.stop`."""
         self._alive -= 1
         if not self._alive:
             self._heap.clear()
             self._sleep()
         elif len(self._heap) > _SWEEP_ABOVE and self._alive * 2 < len(self._heap):
-            self._heap = [timer for timer in self._heap if timer.action is not None]
+            self._heap = [entry for entry in self._heap if entry[2].is_running]
             heapify(self._heap)
 
     def _wake_at(self, deadline: float) -> None:
@@ -116,20 +128,26 @@ class TimerQueue:
 
     def _wake(self) -> None:
         self._delayed = None
+        self._is_awake = True
+        try:
+            self._fire_all_due()
+        finally:
+            self._is_awake = False
+        while self._heap and not self._heap[0][2].is_running:
+            heappop(self._heap)
+        if self._heap:
+            self._wake_at(self._heap[0][0])
+
+    def _fire_all_due(self) -> None:
         now = self._clock.seconds() + _TOLERANCE
-        while self._heap and self._heap[0].deadline <= now:
-            timer = heappop(self._heap)
-            action = timer.action
-            if action is None:
+        while self._heap and self._heap[0][0] <= now:
+            due = heappop(self._heap)[2].take()
+            if due is None:
                 continue
-            timer.action = None
             self._alive -= 1
+            action, arguments = due
             try:
-                action()
+                self._perform(action, *arguments)
             except Exception:
                 # One timer's fault must not stop the others.
                 _log.failure("a timer's action failed")
-        while self._heap and self._heap[0].action is None:
-            heappop(self._heap)
-        if self._heap:
-            self._wake_at(self._heap[0].deadline)

@@ -1,0 +1,1 @@
+"""Tests of dialogs, without any network."""

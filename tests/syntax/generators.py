@@ -120,7 +120,9 @@ class Generator:
         name = self.random.choice((None, *TEXTS))
         return NameAddress(name, self.uri(), self.parameters("tag", "q", "expires"))
 
-    def fields(self) -> list[object]:
+    def fields(
+        self,
+    ) -> list[CSeq | RAck | Reason | Warning | RetryAfter | MediaType]:
         """One value of each other field class."""
         text = self.random.choice((None, *TEXTS))
         return [

@@ -101,7 +101,7 @@ class LossTests(SynchronousTestCase):
     def assert_lost(self, data: bytes, limits: Limits | None = None) -> ParseError:
         """The framer refuses these octets, and all that come after them."""
         framer = StreamFramer(limits or Limits())
-        error = self.assertRaises(ParseError, framer.feed, data)
+        error: ParseError = self.assertRaises(ParseError, framer.feed, data)
         self.assertIs(framer.error, error)
         self.assertRaises(ParseError, framer.feed, b"")
         self.assertRaises(ParseError, framer.feed, SECOND)
@@ -151,8 +151,8 @@ class LossTests(SynchronousTestCase):
     def test_rejected(self) -> None:
         """The message at fault is kept, so that it can be answered."""
         rows = (
-            b"BYE sip:a SIP/2.0\r\nVia: SIP/2.0/TCP a;branch=b\r\nFrom: <sip:a>;tag=1\r\n"
-            b"To: <sip:b>\r\nCall-ID: x\r\nCSeq: 1 BYE\r\n\r\n"
+            b"BYE sip:a SIP/2.0\r\nVia: SIP/2.0/TCP a;branch=b\r\n"
+            b"From: <sip:a>;tag=1\r\nTo: <sip:b>\r\nCall-ID: x\r\nCSeq: 1 BYE\r\n\r\n"
         )
         for faulty in (rows, rows.replace(b"/2.0\r\n", b"/3.0\r\nl: 0\r\n", 1)):
             framer = StreamFramer()

@@ -31,5 +31,7 @@ class NameTests(SynchronousTestCase):
     def test_reading(self) -> None:
         """White space before the colon is no part of the name (3261-7.3.1-a)."""
         self.assertEqual(read_name("tO \t"), "To")
+        self.assertEqual(read_name("To" + " " * 100), "To")
+        self.assertEqual(read_name("X" * 100), "X" * 100)
         for text in ("", " ", "a b", "a:b", "é", '"x"', "To\x0b"):
             self.assertRaises(ParseError, read_name, text)

@@ -36,6 +36,11 @@ class SalvageTests(SynchronousTestCase):
         self.assertEqual((request.method, request.uri_text), ("INVITE", "sip:b"))
         self.assertEqual(request.branch, "z9hG4bK1")
 
+    def test_repeated_fields(self) -> None:
+        """Of a field that is repeated the response has the first row."""
+        data = GOOD.replace(b"Subject: z", b"From: <sip:z>\r\nTo: <sip:z>\r\ni: z")
+        self.assertEqual(salvage_request(data), salvage_request(GOOD))
+
     def test_heads_without_end(self) -> None:
         """A head that does not end, and rows that are none, keep nothing back."""
         for data in (

@@ -52,7 +52,7 @@ class ParseTests(SynchronousTestCase):
         self.assertEqual(str(uri), "sip:a@b;unknown=1;also-unknown")
 
     def test_refused(self) -> None:
-        """An empty user part, stray characters and bad hosts are refused (3261-19.1.1-a)."""
+        """Empty users, stray characters and bad hosts are refused (3261-19.1.1-a)."""
         for text in (
             "",
             "sip",
@@ -172,7 +172,7 @@ class EscapeTests(SynchronousTestCase):
         self.assertFalse(sip("sip:%00@b").is_equivalent(sip("sip:%00%00@b")))
 
     def test_making_escapes_what_must_be(self) -> None:
-        """Exactly the characters that a component does not allow are escaped (3261-19.1.2-a)."""
+        """Just what a component does not allow is escaped (3261-19.1.2-a)."""
         uri = SipUri.make("a b@c:d%;?/&=+$,é", "example.com", 5070)
         self.assertEqual(uri.user, "a%20b%40c%3Ad%25;?/&=+$,%C3%A9")
         self.assertEqual(uri.unescaped_user, "a b@c:d%;?/&=+$,é")

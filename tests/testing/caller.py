@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from twisted.internet.interfaces import IReactorTime
 
 from sipuac.syntax.fields import Via
-from sipuac.syntax.message import Request, Response
+from sipuac.syntax.message import Request, Response, response_to
 from sipuac.syntax.uri import SipUri, Uri, parse_uri
 from sipuac.testing.bodies import audio_offer
 from sipuac.testing.identifiers import CountingIdentifiers
@@ -132,9 +132,10 @@ class Caller(Station):
             ("To", response.get("To") or ""),
             ("Call-ID", invite.call_id),
             ("CSeq", f"{cseq} {method}"),
-            ("Contact", "<sip:caller@192.0.2.100>"),
             *headers,
         ]
+        if not any(name == "Contact" for name, _ in rows):
+            rows.append(("Contact", "<sip:caller@192.0.2.100>"))
         if sdp:
             rows.append(("Content-Type", "application/sdp"))
         target = response.contacts[0].uri if response.contacts else invite.uri
@@ -144,6 +145,17 @@ class Caller(Station):
         elif isinstance(target, SipUri):
             next_hop = target
         return self.send(method, target, rows, sdp.encode(), next_hop=next_hop)
+
+    def answer(
+        self, request: Request, status: int, headers: Iterable[tuple[str, str]] = ()
+    ) -> None:
+        """Answer a request of somebody else."""
+        entry = next(entry for entry in self.trace if entry.message is request)
+        host, port = entry.remote
+        response = response_to(request, status, headers=headers)
+        self.flow_to(SipUri("sip", None, None, host, port)).addCallback(
+            lambda flow: self.send_over(response, flow)
+        )
 
     def responses(self, method: str = "INVITE") -> list[Response]:
         """What came back to requests of this method."""

@@ -114,7 +114,7 @@ class DatagramTests(NetworkCase):
         self.assertIn("OPTIONS sip:b@192.0.2.2", self.network.transcript())
 
     def test_received_and_rport(self) -> None:
-        """Parameters received and rport are filled in where asked for (RFC 3581 section 4)."""
+        """Via gets received and rport where it asks for them (RFC 3581 section 4)."""
         flow = self.flow()
         via = "SIP/2.0/UDP a.example:5070;rport;branch=z9hG4bK1"
         self.a.send_over(self.message(via=via), flow)
@@ -123,7 +123,7 @@ class DatagramTests(NetworkCase):
         self.assertEqual((top.received, top.rport), ("192.0.2.1", 5060))
 
     def test_received_for_a_name(self) -> None:
-        """A sent-by that is not the source gets received, without rport too (18.2.1)."""
+        """A sent-by that is not the source gets received, asked or not (18.2.1)."""
         self.a.send_over(self.message(via="SIP/2.0/UDP a.example"), self.flow())
         self.network.advance()
         top = self.b.received[0].top_via
@@ -209,6 +209,11 @@ class ChanceTests(NetworkCase):
         self.assertEqual(self.b.received, [])
         self.network.advance(0.01)
         self.assertEqual(self.b.numbers(), [1])
+        self.network.set_conditions(Conditions(delay=9.0), "192.0.2.1", "192.0.2.9")
+        self.network.set_conditions(Conditions(delay=0.2), "192.0.2.1", "192.0.2.2")
+        self.send(self.flow(), 2)
+        self.network.advance(0.2)
+        self.assertEqual(self.b.numbers(), [1, 2])
 
     def arrivals(self, conditions: Conditions, seed: int) -> list[int]:
         """In which order 100 requests arrive."""
@@ -299,12 +304,32 @@ class ChanceTests(NetworkCase):
         self.assertEqual(self.b.numbers(), [2])
         self.assertEqual(self.network.log[0].fate, "partitioned")
 
-    def test_close(self) -> None:
-        """After `close` nothing is under way."""
-        self.network.conditions = Conditions(delay=1.0)
+    def test_release_and_partition(self) -> None:
+        """What a partition holds back too is not released before it heals."""
+        self.network.hold_if(lambda packet: True, times=1)
         self.send(self.flow(), 1)
+        self.network.partition(["192.0.2.1"], ["192.0.2.2"])
+        self.network.release()
+        self.network.advance()
+        self.assertEqual(self.b.numbers(), [])
+        self.network.heal()
+        self.network.advance()
+        self.assertEqual(self.b.numbers(), [1])
+
+    def test_close(self) -> None:
+        """After `close` nothing is under way, held, or connecting."""
+        self.network.hold_if(lambda packet: is_number(2, packet))
+        self.send(self.flow(), 0)
+        self.network.conditions = Conditions(delay=1.0)
+        self.send(self.flow(), 1, 2)
+        there = Destination("TCP", "192.0.2.2", 5060, "")
+        connecting = self.a.transport.connect(there)
+        self.network.close()
         self.network.close()
         self.assert_quiet()
+        self.network.release()
+        self.assert_quiet()
+        self.assertNoResult(connecting)
 
 
 class StreamTests(NetworkCase):

@@ -1,65 +1,22 @@
-"""Scripted phones, called by a caller made by hand."""
+"""What scripted phones send by themselves."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from twisted.internet.task import Clock
-from twisted.trial.unittest import SynchronousTestCase
-
-from sipuac.syntax.message import Request, Response
 from sipuac.syntax.uri import parse_uri
-from sipuac.testing.memory import MemoryNetwork
 from sipuac.testing.phone import Phone
 from sipuac.testing.script import (
     Meeting,
-    Script,
-    Step,
     answer,
-    ask,
     early_dialog_ended,
     early_media,
-    hang_up,
     redirect,
     reject,
     ring,
     trying,
-    vanish,
 )
 
 from .caller import OFFER, Caller
-
-
-class PhoneCase(SynchronousTestCase):
-    """A phone at 192.0.2.1 and a caller at 192.0.2.100."""
-
-    def setUp(self) -> None:
-        """A network with nobody but the caller."""
-        self.clock = Clock()
-        self.network = MemoryNetwork(self.clock)
-        self.caller = Caller(self.network, self.clock, "sip:bob@192.0.2.1")
-
-    def phone(self, script: Script | Sequence[Step], name: str = "bob") -> Phone:
-        """The phone, started."""
-        transport = self.network.transport("192.0.2.1")
-        phone = Phone(transport, self.clock, script, name=name)
-        phone.start()
-        return phone
-
-    def call(self, sdp: str = OFFER, seconds: float = 0.0) -> Request:
-        """Call the phone, and let so many seconds pass."""
-        invite = self.caller.invite("sip:bob@192.0.2.1", sdp)
-        self.network.advance(seconds)
-        return invite
-
-    def last(self, method: str = "INVITE") -> Response:
-        """The last response to a request of this method."""
-        return self.caller.responses(method)[-1]
-
-    def assert_quiet(self, phone: Phone) -> None:
-        """Nothing is repeated, nothing is left to do."""
-        self.assertEqual(self.clock.getDelayedCalls(), [])
-        self.assertTrue(phone.is_idle)
+from .phone_case import PhoneCase
 
 
 class AnsweringTests(PhoneCase):
@@ -224,6 +181,78 @@ class AnsweringTests(PhoneCase):
         self.assertEqual(self.caller.statuses("OPTIONS"), [481])
         self.assertEqual(phone.dialogs[0].ended_by, "199")
 
+    def test_content_type(self) -> None:
+        """A response has a Content-Type exactly where it has a body."""
+        self.phone([ring(), early_media(0.1)])
+        self.call(seconds=0.1)
+        ringing, early = self.caller.responses()
+        self.assertIsNone(ringing.content_type)
+        self.assertEqual(str(early.content_type), "application/sdp")
+
+    def test_repeated_ack(self) -> None:
+        """An ACK that comes again is kept, and no reason to complain."""
+        phone = self.phone([answer()])
+        invite = self.call()
+        self.assertFalse(phone.dialogs[0].acks)
+        self.caller.ack(invite, self.last())
+        self.caller.ack(invite, self.last())
+        self.network.advance()
+        self.assertEqual(len(phone.dialogs[0].acks), 2)
+        self.assertEqual(phone.complaints, [])
+
+    def test_stray_ack(self) -> None:
+        """An ACK for nothing is complained about."""
+        phone = self.phone([ring()])
+        invite = self.call()
+        self.caller.ask("ACK", invite, self.last(), cseq=1)
+        self.network.advance()
+        self.assertIn("nothing to acknowledge", phone.complaints[0])
+        self.assertFalse(phone.acked)
+
+    def test_offer_in_answer(self) -> None:
+        """Without an offer in the INVITE the 200 has one, and the ACK the answer."""
+        phone = self.phone([answer()])
+        invite = self.call(sdp="")
+        self.assertIn(b"m=audio", self.last().body)
+        self.caller.ack(invite, self.last(), sdp=OFFER)
+        self.network.advance()
+        self.assertEqual(phone.dialogs[0].descriptions, [OFFER])
+        self.assertEqual(phone.complaints, [])
+
+    def test_offer_in_answer_unanswered(self) -> None:
+        """An ACK that leaves the offer of the 200 open is complained about."""
+        phone = self.phone([answer()])
+        invite = self.call(sdp="")
+        self.caller.ack(invite, self.last())
+        self.network.advance()
+        self.assertIn("no answer to our offer", phone.complaints[0])
+
+    def test_rejection_ends_the_script(self) -> None:
+        """After a refusal nothing more is sent but the refusal."""
+        phone = self.phone([reject(), ring(0.1), answer(0.2)])
+        invite = self.call()
+        self.caller.ack(invite, self.last())
+        self.network.advance(1.0)
+        self.assertEqual(self.caller.statuses(), [486])
+        self.assert_quiet(phone)
+
+    def test_contact_over_tcp(self) -> None:
+        """The Contact names the transport of the call, UDP excepted."""
+        phone = Phone(
+            self.network.transport("192.0.2.3", 5060, "TCP"), self.clock, [answer()]
+        )
+        phone.start()
+        hop = "sip:192.0.2.3;transport=tcp"
+        caller = Caller(self.network, self.clock, hop, "192.0.2.101", "TCP")
+        caller.invite("sip:phone@192.0.2.3")
+        self.network.advance()
+        contact = caller.responses()[0].contacts[0].uri
+        self.assertEqual(str(contact), "sip:phone@192.0.2.3:5060;transport=tcp")
+        self.call()
+        self.network.reset("192.0.2.3")
+        self.network.advance()
+        self.assertEqual(len(phone.trouble), 1)
+
 
 class ReliableProvisionalTests(PhoneCase):
     """Reliable provisional responses (RFC 3262)."""
@@ -264,6 +293,22 @@ class ReliableProvisionalTests(PhoneCase):
         self.network.advance()
         self.assertEqual(phone.dialogs[0].descriptions, [OFFER])
         self.assertEqual(phone.complaints, [])
+        self.assertEqual(self.last("PRACK").body, b"")
+        self.caller.ask("PRACK", invite, self.last(), headers=rack)
+        self.network.advance()
+        self.assertEqual(self.caller.statuses("PRACK"), [200, 481])
+
+    def test_waiting_ends_with_the_dialog(self) -> None:
+        """Refused, the call neither repeats its 183 nor answers any more."""
+        phone = self.phone([early_media(reliable=True), answer(0.1), reject(0.2)])
+        invite = self.call(seconds=0.2)
+        self.caller.ack(invite, self.last())
+        rack = [("RAck", "1 1 INVITE")]
+        self.caller.ask("PRACK", invite, self.caller.responses()[0], headers=rack)
+        self.network.advance(2.0)
+        self.assertEqual(self.caller.statuses(), [183, 486])
+        self.assertEqual(self.caller.statuses("PRACK"), [481])
+        self.assert_quiet(phone)
 
     def test_missing_answer(self) -> None:
         """A PRACK that leaves the phone's offer open is complained about."""
@@ -282,304 +327,3 @@ class ReliableProvisionalTests(PhoneCase):
         self.caller.ask("PRACK", invite, self.last(), headers=rack)
         self.network.advance()
         self.assertEqual(self.caller.statuses("PRACK"), [481])
-
-
-class CancelTests(PhoneCase):
-    """What a phone does about CANCEL."""
-
-    def test_terminates(self) -> None:
-        """CANCEL gets 200 and the INVITE 487; the script ends there."""
-        phone = self.phone([ring(), answer(1.0)])
-        invite = self.call()
-        self.caller.cancel(invite)
-        self.network.advance()
-        self.assertEqual(self.caller.statuses("CANCEL"), [200])
-        self.assertEqual(self.caller.statuses(), [180, 487])
-        self.caller.ack(invite, self.last())
-        self.network.settle()
-        self.assertEqual(self.caller.statuses(), [180, 487])
-        self.assertTrue(phone.cancelled)
-        self.assert_quiet(phone)
-
-    def test_repeated_cancel(self) -> None:
-        """A CANCEL that comes again gets its 200 again, and only one 487 is made."""
-        phone = self.phone([ring()])
-        invite = self.call()
-        self.caller.cancel(invite)
-        self.caller.cancel(invite)
-        self.network.advance()
-        self.assertEqual(self.caller.statuses("CANCEL"), [200, 200])
-        self.assertEqual(self.caller.statuses(), [180, 487])
-        self.assertEqual(len(phone.requests("CANCEL")), 1)
-
-    def test_answers_all_the_same(self) -> None:
-        """With on_cancel "answer" the CANCEL gets 200, and so does the INVITE."""
-        phone = self.phone(Script(ring(), answer(9.0), on_cancel="answer"))
-        invite = self.call()
-        self.caller.cancel(invite)
-        self.network.advance()
-        self.assertEqual(self.caller.statuses(), [180, 200])
-        self.assertTrue(phone.cancelled)
-        self.caller.ack(invite, self.last())
-        self.network.advance(20.0)
-        self.assertEqual(self.caller.statuses(), [180, 200])
-
-    def test_goes_on(self) -> None:
-        """With on_cancel "go on" the CANCEL gets 200 and the script goes on."""
-        self.phone(Script(ring(), answer(1.0), on_cancel="go on"))
-        self.caller.cancel(self.call())
-        self.network.advance(1.0)
-        self.assertEqual(self.caller.statuses("CANCEL"), [200])
-        self.assertEqual(self.caller.statuses(), [180, 200])
-
-    def test_ignores(self) -> None:
-        """With on_cancel "ignore" nothing answers the CANCEL."""
-        self.phone(Script(ring(), on_cancel="ignore"))
-        self.caller.cancel(self.call())
-        self.network.advance(1.0)
-        self.assertEqual(self.caller.statuses("CANCEL"), [])
-
-    def test_too_late(self) -> None:
-        """A CANCEL after the answer gets 200 and changes nothing."""
-        phone = self.phone([answer()])
-        invite = self.call()
-        self.caller.cancel(invite)
-        self.network.advance()
-        self.assertEqual(self.caller.statuses("CANCEL"), [200])
-        self.assertEqual(self.caller.statuses(), [200])
-        self.assertFalse(phone.cancelled)
-
-    def test_for_nothing(self) -> None:
-        """A CANCEL that matches no INVITE gets 481 and a complaint."""
-        phone = self.phone([ring()])
-        invite = self.call()
-        via = invite.top_via.with_parameter("branch", "z9hG4bK-other")
-        self.caller.cancel(invite.with_top_via(via))
-        self.network.advance()
-        self.assertEqual(self.caller.statuses("CANCEL"), [481])
-        self.assertIn("nothing to cancel", phone.complaints[0])
-
-
-class InDialogTests(PhoneCase):
-    """Requests inside a phone's dialogs."""
-
-    def test_early_options_and_update(self) -> None:
-        """OPTIONS and UPDATE in an early dialog get 200, with Allow naming UPDATE."""
-        phone = self.phone([early_media()])
-        invite = self.call()
-        early = self.last()
-        self.assertIn("UPDATE", early.allow)
-        self.caller.ask("OPTIONS", invite, early)
-        self.caller.ask("UPDATE", invite, early)
-        self.network.advance()
-        self.assertEqual(self.caller.statuses("OPTIONS"), [200])
-        self.assertIn("UPDATE", self.last("OPTIONS").allow)
-        self.assertEqual(self.caller.statuses("UPDATE"), [200])
-        self.assertEqual(self.last("UPDATE").body, b"")
-        self.assertEqual(phone.complaints, [])
-
-    def test_update_with_offer(self) -> None:
-        """An UPDATE with an offer gets an answer."""
-        phone = self.phone([early_media()])
-        invite = self.call()
-        self.caller.ask("UPDATE", invite, self.last(), sdp=OFFER)
-        self.network.advance()
-        self.assertIn(b"m=audio 40000", self.last("UPDATE").body)
-        self.assertEqual(phone.dialogs[0].descriptions, [OFFER])
-
-    def test_method_not_allowed(self) -> None:
-        """A method that Allow does not name gets 405, with Allow."""
-        self.phone(Script(early_media(), allow=("INVITE", "ACK", "BYE")))
-        invite = self.call()
-        self.caller.ask("UPDATE", invite, self.last())
-        self.network.advance()
-        self.assertEqual(self.caller.statuses("UPDATE"), [405])
-        self.assertEqual(self.last("UPDATE").allow, ["INVITE", "ACK", "BYE"])
-
-    def test_scripted_replies(self) -> None:
-        """The script may have a request refused, or not answered at all."""
-        replies = {"OPTIONS": 408, "UPDATE": None}
-        self.phone(Script(early_media(), early_replies=replies))
-        invite = self.call()
-        self.caller.ask("OPTIONS", invite, self.last())
-        self.caller.ask("UPDATE", invite, self.last())
-        self.network.advance()
-        self.assertEqual(self.caller.statuses("OPTIONS"), [408])
-        self.assertEqual(self.caller.statuses("UPDATE"), [])
-
-    def test_early_bye(self) -> None:
-        """BYE on an early dialog gets 200, and the INVITE 487 (RFC 3261 15.1.2)."""
-        phone = self.phone([ring(), answer(1.0)])
-        invite = self.call()
-        self.caller.ask("BYE", invite, self.last())
-        self.network.advance()
-        self.assertEqual(self.caller.statuses("BYE"), [200])
-        self.assertEqual(self.caller.statuses(), [180, 487])
-        self.caller.ack(invite, self.last())
-        self.network.settle()
-        self.assertTrue(phone.byed)
-        self.assertTrue(phone.byed_early)
-        self.assert_quiet(phone)
-
-    def test_early_bye_of_one_of_two(self) -> None:
-        """BYE ends one early dialog; while another rings the INVITE goes on."""
-        self.phone([ring(), ring(0.0, to_tag="twin")])
-        invite = self.call()
-        first, second = self.caller.responses()
-        self.caller.ask("BYE", invite, first)
-        self.network.advance()
-        self.assertEqual(self.caller.statuses(), [180, 180])
-        self.caller.ask("BYE", invite, second)
-        self.network.advance()
-        self.assertEqual(self.caller.statuses(), [180, 180, 487])
-
-    def test_answers_after_early_bye(self) -> None:
-        """With on_early_bye "go on" the BYE gets 200 and the phone answers later."""
-        phone = self.phone(Script(ring(), answer(1.0), on_early_bye="go on"))
-        invite = self.call()
-        self.caller.ask("BYE", invite, self.last())
-        self.network.advance(1.0)
-        self.assertEqual(self.caller.statuses("BYE"), [200])
-        self.assertEqual(self.caller.statuses(), [180, 200])
-        self.caller.ack(invite, self.last())
-        self.network.settle()
-        self.assertTrue(phone.acked)
-        self.assert_quiet(phone)
-
-    def test_bye_after_answer(self) -> None:
-        """BYE after the ACK ends the call."""
-        phone = self.phone([answer()])
-        invite = self.call()
-        answered = self.last()
-        self.caller.ack(invite, answered)
-        bye = self.caller.ask("BYE", invite, answered)
-        self.network.advance()
-        self.caller.again(bye)
-        self.network.settle()
-        self.assertEqual(self.caller.statuses("BYE"), [200, 200])
-        self.assertTrue(phone.byed)
-        self.assertFalse(phone.byed_early)
-        self.assertFalse(phone.in_call)
-        self.assert_quiet(phone)
-        self.assertEqual(phone.complaints, [])
-
-    def test_after_the_end(self) -> None:
-        """A request in a dialog that has ended gets 481."""
-        self.phone([answer()])
-        invite = self.call()
-        answered = self.last()
-        self.caller.ack(invite, answered)
-        self.caller.ask("BYE", invite, answered)
-        self.caller.ask("BYE", invite, answered)
-        self.network.advance()
-        self.assertEqual(self.caller.statuses("BYE"), [200, 481])
-
-    def test_bye_without_ack(self) -> None:
-        """A BYE does not stand for the ACK: the 2xx is repeated until that comes."""
-        phone = self.phone([answer()])
-        invite = self.call()
-        self.caller.ask("BYE", invite, self.last())
-        self.network.advance(0.5)
-        self.assertEqual(self.caller.statuses(), [200, 200])
-        self.assertFalse(phone.is_idle)
-        self.caller.ack(invite, self.last())
-        self.network.advance()
-        self.assert_quiet(phone)
-
-    def test_old_cseq(self) -> None:
-        """A CSeq that is not above the one before gets 500 and a complaint."""
-        phone = self.phone([answer()])
-        invite = self.call()
-        self.caller.ask("INFO", invite, self.last(), cseq=1)
-        self.network.advance()
-        self.assertEqual(self.caller.statuses("INFO"), [500])
-        self.assertIn("CSeq", phone.complaints[0])
-
-    def test_wrong_target(self) -> None:
-        """A Request-URI that is not the phone's Contact is complained about."""
-        phone = self.phone([answer()])
-        invite = self.call()
-        elsewhere = self.last().replacing("Contact", "<sip:eve@192.0.2.1>")
-        self.caller.ask("OPTIONS", invite, elsewhere)
-        self.network.advance()
-        self.assertIn("not our Contact", phone.complaints[0])
-
-    def test_unknown_dialog(self) -> None:
-        """A request with tags of no dialog gets 481 and a complaint."""
-        phone = self.phone([answer()])
-        invite = self.call()
-        to = f"{invite.get('To')};tag=nobody"
-        self.caller.ask("BYE", invite, self.last().replacing("To", to))
-        self.network.advance()
-        self.assertEqual(self.caller.statuses("BYE"), [481])
-        self.assertIn("no dialog", phone.complaints[0])
-
-    def test_reinvite(self) -> None:
-        """A re-INVITE gets an answer, repeated until its ACK."""
-        phone = self.phone([answer()])
-        invite = self.call()
-        answered = self.last()
-        self.caller.ack(invite, answered)
-        again = self.caller.ask("INVITE", invite, answered, sdp=OFFER)
-        self.network.advance(0.5)
-        self.assertEqual(self.caller.statuses(), [200, 200, 200])
-        self.caller.ask("ACK", again, self.last(), cseq=2)
-        self.network.advance(5.0)
-        self.assertEqual(self.caller.statuses(), [200, 200, 200])
-        self.assertEqual(phone.complaints, [])
-
-    def test_options_outside(self) -> None:
-        """OPTIONS outside of dialogs gets 200 with Allow."""
-        self.phone([])
-        invite = self.call()
-        rows = [row for row in invite.header_items() if row[0] not in ("Via", "CSeq")]
-        self.caller.send("OPTIONS", invite.uri, [*rows, ("CSeq", "7 OPTIONS")])
-        self.network.advance()
-        self.assertEqual(self.caller.statuses("OPTIONS"), [200])
-        self.assertIn("INVITE", self.last("OPTIONS").allow)
-
-
-class OwnRequestTests(PhoneCase):
-    """What a phone asks of its caller."""
-
-    def test_hangs_up(self) -> None:
-        """The phone sends BYE some time after the ACK, again until it is answered."""
-        phone = self.phone([answer(), hang_up(after=3.0)])
-        invite = self.call(seconds=1.0)
-        self.caller.ack(invite, self.last())
-        self.network.advance(2.9)
-        self.assertEqual(self.caller.requests("BYE"), [])
-        self.network.advance(1.0)
-        self.assertEqual(len(self.caller.requests("BYE")), 2)
-        bye = self.caller.requests("BYE")[0]
-        self.assertEqual(bye.from_tag, self.last().to_tag)
-        self.assertEqual(bye.to_tag, invite.from_tag)
-        self.assertEqual(phone.dialogs[0].ended_by, "own BYE")
-
-    def test_asks_in_early_dialog(self) -> None:
-        """The phone can send UPDATE with an offer inside its early dialog."""
-        self.phone([early_media(), ask(1.0, "UPDATE", sdp=OFFER)])
-        self.call(seconds=1.0)
-        update = self.caller.requests("UPDATE")[0]
-        self.assertEqual(update.body.decode(), OFFER)
-        self.assertEqual(update.cseq.number, 1)
-
-    def test_vanishes(self) -> None:
-        """From then on nothing is sent and nothing answered in this call."""
-        phone = self.phone([early_media(), vanish(1.0), answer(2.0)])
-        invite = self.call(seconds=3.0)
-        self.caller.ask("OPTIONS", invite, self.last())
-        self.caller.cancel(invite)
-        self.caller.again(invite)
-        self.network.advance(5.0)
-        self.assertEqual(self.caller.statuses(), [183])
-        self.assertEqual(self.caller.statuses("OPTIONS"), [])
-        self.assertEqual(self.caller.statuses("CANCEL"), [])
-        self.assertEqual(len(phone.requests("OPTIONS")), 1)
-
-    def test_stop(self) -> None:
-        """A stopped phone leaves nothing on the clock."""
-        phone = self.phone([ring(1.0), answer(2.0)])
-        self.call(seconds=2.0)
-        phone.stop()
-        self.assertEqual(self.clock.getDelayedCalls(), [])

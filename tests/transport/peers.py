@@ -143,7 +143,7 @@ class FakeReactor(MemoryReactorClock):
         protocol.makeConnection(FakeDatagramTransport())
         return fake
 
-    def listenTCP(  # type: ignore[override]  # Twisted's own has no types
+    def listenTCP(
         self, port: int, factory: Any, backlog: int = 50, interface: str = ""
     ) -> FakePort:
         """See `IReactorTCP`."""
@@ -171,6 +171,18 @@ class FakeConnection(StringTransport):
     def setTcpNoDelay(self, enabled: bool) -> None:
         """See `ITCPTransport`."""
         self.options += ("no-delay",)
+
+    def getTcpNoDelay(self) -> bool:
+        """See `ITCPTransport`."""
+        return "no-delay" in self.options
+
+    def getTcpKeepAlive(self) -> bool:
+        """See `ITCPTransport`."""
+        return "keep-alive" in self.options
+
+    def loseWriteConnection(self) -> None:
+        """See `ITCPTransport`."""
+        raise NotImplementedError
 
     def setTcpKeepAlive(self, enabled: bool) -> None:
         """See `ITCPTransport`."""

@@ -6,6 +6,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from sipuac.errors import TransportFailed
 from sipuac.transport.addresses import (
+    LocalAddress,
     interface_toward,
     is_address,
     is_same_address,
@@ -75,14 +76,17 @@ class InterfaceTests(SynchronousTestCase):
 
     def test_routes_choose_among_several(self) -> None:
         """The address that the system would use wins, then the wildcard, then the
-        first."""
+        first.
+        """
         several = ["127.0.0.1", "192.0.2.1", ""]
-        for address, expected in (("192.0.2.1", "192.0.2.1"), ("10.0.0.1", "")):
-            chosen = interface_toward("192.0.2.9", several, lambda host: address)
-            self.assertEqual(chosen, expected)
-        chosen = interface_toward("192.0.2.9", several[:2], lambda host: "10.0.0.1")
-        self.assertEqual(chosen, "127.0.0.1")
-        self.assertEqual(interface_toward("192.0.2.9", several, nowhere), "127.0.0.1")
+
+        def chosen(interfaces: list[str], way: LocalAddress) -> str | None:
+            return interface_toward("192.0.2.9", interfaces, way)
+
+        self.assertEqual(chosen(several, lambda host: "192.0.2.1"), "192.0.2.1")
+        self.assertEqual(chosen(several, lambda host: "10.0.0.1"), "")
+        self.assertEqual(chosen(several[:2], lambda host: "10.0.0.1"), "127.0.0.1")
+        self.assertEqual(chosen(several, nowhere), "127.0.0.1")
 
     def test_local_address_of_loopback(self) -> None:
         """The system's own routes say that loopback faces loopback."""

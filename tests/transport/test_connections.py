@@ -62,7 +62,8 @@ class ReuseTests(ConnectionsCase):
 
     def test_open_connection_is_reused(self) -> None:
         """If a request is destined to an address, port and transport to which an
-        existing connection is open, it is RECOMMENDED that it be used (3261-18-b)."""
+        existing connection is open, it is RECOMMENDED that it be used (3261-18-b).
+        """
         flow, _, transport = self.connect()
         self.assertIs(self.successResultOf(self.layer.connect(THERE)), flow)
         self.assertEqual(len(self.attempts), 1)
@@ -84,7 +85,8 @@ class ReuseTests(ConnectionsCase):
 
     def test_accepted_connection_is_reused_for_requests(self) -> None:
         """When a connection is accepted, the index is the source address and port
-        (3261-18-b)."""
+        (3261-18-b).
+        """
         factory = self.reactor.tcpServers[0][1]
         protocol, _ = connected(factory, remote=("192.0.2.9", 49152))
         flow = self.successResultOf(
@@ -104,7 +106,8 @@ class ReuseTests(ConnectionsCase):
 
     def test_tls_is_not_tcp(self) -> None:
         """A plain connection to the same place is never used for TLS
-        (3261-26.2.2-a)."""
+        (3261-26.2.2-a).
+        """
         self.connect()
         secure = self.layer.connect(
             Destination("TLS", "192.0.2.9", 5060, "example.com")
@@ -129,7 +132,7 @@ class ReuseTests(ConnectionsCase):
 class FailureTests(ConnectionsCase):
     """Connections that cannot be made."""
 
-    def fail(self, error: Exception) -> None:
+    def refuse(self, error: Exception) -> None:
         """Let the reactor fail to connect."""
         self.attempts[-1][2].clientConnectionFailed(
             self.reactor.connectors[-1], Failure(error)
@@ -138,7 +141,7 @@ class FailureTests(ConnectionsCase):
     def test_refused(self) -> None:
         """Everybody who waits hears that the transport failed (3261-18.4-a)."""
         first, second = self.layer.connect(THERE), self.layer.connect(THERE)
-        self.fail(ConnectionRefusedError())
+        self.refuse(ConnectionRefusedError())
         for waiting in (first, second):
             error = self.failureResultOf(waiting, TransportFailed).value
             self.assertIn("192.0.2.9 port 5060 by TCP", str(error))
@@ -152,7 +155,7 @@ class FailureTests(ConnectionsCase):
         """The reactor is told how long it may take."""
         connecting = self.layer.connect(THERE)
         self.assertEqual(self.attempts[0][3], 7.0)
-        self.fail(TimeoutError())
+        self.refuse(TimeoutError())
         self.failureResultOf(connecting, TransportFailed)
 
     def test_time_for_the_handshake_is_bounded(self) -> None:
@@ -172,7 +175,8 @@ class FailureTests(ConnectionsCase):
 
     def test_peer_hangs_up_during_the_handshake(self) -> None:
         """A connection that ends before it is open fails for who waits, and only for
-        them."""
+        them.
+        """
         connecting = self.layer.connect(
             Destination("TLS", "192.0.2.9", 5061, "example.com")
         )
@@ -245,7 +249,8 @@ class ReplyTests(ConnectionsCase):
 
     def test_open_connection(self) -> None:
         """The response MUST be sent using the existing connection, if that connection
-        is still open (3261-18.2.2-a)."""
+        is still open (3261-18.2.2-a).
+        """
         request, flow, _ = self.request_from(
             "SIP/2.0/TCP 10.0.0.1:5070;branch=z9hG4bK1"
         )
@@ -253,7 +258,8 @@ class ReplyTests(ConnectionsCase):
 
     def test_closed_connection(self) -> None:
         """If not, the server SHOULD open a connection to the IP address in received,
-        using the port in the sent-by value (3261-18.2.2-a)."""
+        using the port in the sent-by value (3261-18.2.2-a).
+        """
         request, flow, protocol = self.request_from(
             "SIP/2.0/TCP 10.0.0.1:5070;branch=z9hG4bK1;rport"
         )

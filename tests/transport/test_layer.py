@@ -59,7 +59,8 @@ class ListeningTests(LayerCase):
 
     def test_udp_brings_tcp(self) -> None:
         """For any port and interface that a server listens on for UDP, it MUST listen
-        on that same port and interface for TCP (3261-18-a)."""
+        on that same port and interface for TCP (3261-18-a).
+        """
         layer = self.layer_on(Listener("UDP", "192.0.2.1", 5070))
         self.assertEqual(
             self.listening(layer),
@@ -68,11 +69,13 @@ class ListeningTests(LayerCase):
 
     def test_each_place_is_opened_once(self) -> None:
         """TCP that is asked for beside UDP is the same listener; the converse is not
-        true: TCP alone brings no UDP (3261-18-a)."""
+        true: TCP alone brings no UDP (3261-18-a).
+        """
         layer = self.layer_on(
             Listener("TCP", "192.0.2.1", 5070),
             Listener("UDP", "192.0.2.1", 5070),
             Listener("UDP", "192.0.2.1", 5070),
+            Listener("TCP", "192.0.2.1", 5080),
             Listener("TCP", "192.0.2.1", 5080),
         )
         self.assertEqual(
@@ -86,7 +89,8 @@ class ListeningTests(LayerCase):
 
     def test_chosen_port_is_the_same_for_both(self) -> None:
         """Where the system chooses the port, UDP and TCP have the same; one that is
-        free for one of them only is passed over."""
+        free for one of them only is passed over.
+        """
         self.reactor.occupied = {("TCP", 40000), ("TCP", 40001)}
         layer = self.layer_on(*default_listeners("192.0.2.1"))
         self.assertEqual(
@@ -105,7 +109,8 @@ class ListeningTests(LayerCase):
 
     def test_occupied_port(self) -> None:
         """A listener that cannot be opened fails the start, and what was open is
-        closed again."""
+        closed again.
+        """
         self.reactor.occupied = {("TCP", 5061)}
         layer = TransportLayer(
             self.reactor,
@@ -169,7 +174,8 @@ class SentByTests(LayerCase):
 
     def test_several_listeners(self) -> None:
         """Of several it is the one with the connection's own address, else the one on
-        all addresses."""
+        all addresses.
+        """
         layer = self.layer_on(
             Listener("TCP", "", 5070),
             Listener("TCP", "192.0.2.1", 5080),
@@ -198,6 +204,20 @@ class SentByTests(LayerCase):
         )
         flow = self.connect(layer, Destination("TCP", "192.0.2.9", 5060, ""))
         self.assertEqual(flow.sent_by, ("sip.example.com", 5070))
+
+    def test_advertised_host_cannot_inject(self) -> None:
+        """What is to be advertised has to be a host, and nothing around it
+        (3261-25.1-c).
+        """
+        for host in ("", "a b", "a.example\r\nX: y", "a.example:5060", "a;b", "1.2.3"):
+            self.assertRaises(
+                LocalProtocolError, TransportLayer, self.reactor, [], advertise=host
+            )
+        layer = self.layer_on(
+            *default_listeners("::1", 5070), advertise="[2001:db8::1]"
+        )
+        flow = self.connect(layer, Destination("UDP", "::1", 5060, ""))
+        self.assertEqual(flow.sent_by, ("2001:db8::1", 5070))
 
 
 class SeveralSocketsTests(LayerCase):

@@ -70,6 +70,20 @@ class ParseTests(SynchronousTestCase):
             self.assertIn(repr(text), str(error))
             self.assertNotIn("\n", str(error))
 
+    def test_impossible_listeners(self) -> None:
+        """What nobody can listen on is refused before a socket is opened."""
+        certificate = ServerCertificate("k.pem", "c.pem")
+        for arguments in (
+            ("UDP", "localhost", 5060),
+            ("UDP", "", -1),
+            ("TCP", "", 65536),
+            ("TLS", "", 5061),
+            ("TCP", "", 5060, certificate),
+        ):
+            self.assertRaises(LocalProtocolError, Listener, *arguments)
+        self.assertRaises(LocalProtocolError, default_listeners, "localhost")
+        self.assertEqual(default_listeners("[::1]")[0].interface, "::1")
+
     def test_default_listeners(self) -> None:
         """The least that a SIP element has is UDP and TCP at one place (3261-18-a)."""
         self.assertEqual(

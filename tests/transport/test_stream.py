@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.internet.error import ConnectionDone, ConnectionLost
-from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -17,7 +16,14 @@ from sipuac.transport.connections import ConnectionBounds
 from sipuac.transport.layer import TransportLayer
 from sipuac.transport.listener import Listener
 from sipuac.transport.stream import CLOSE_TIMEOUT, MAX_UNSENT, StreamConnection
-from tests.transport.peers import FakeReactor, Receiver, connected, ok, options
+from tests.transport.peers import (
+    FakeConnection,
+    FakeReactor,
+    Receiver,
+    connected,
+    ok,
+    options,
+)
 
 VIA = "SIP/2.0/TCP 192.0.2.9:5060;branch=z9hG4bK1"
 DONE = Failure(ConnectionDone())
@@ -40,7 +46,7 @@ class StreamCase(SynchronousTestCase):
         self.successResultOf(self.layer.start())
         self.counters = self.layer.counters
 
-    def accepted(self, port: int = 49152) -> tuple[StreamConnection, StringTransport]:
+    def accepted(self, port: int = 49152) -> tuple[StreamConnection, FakeConnection]:
         """A connection from a peer."""
         factory = self.reactor.tcpServers[0][1]
         local, remote = ("192.0.2.1", 5060), ("192.0.2.9", port)
@@ -107,15 +113,38 @@ class FramingTests(StreamCase):
         flow.send(b"octets")
         self.assertEqual(transport.value(), b"octets")
 
+    def test_small_messages_leave_at_once(self) -> None:
+        """Nothing waits for more to send, and dead peers are noticed in the end."""
+        _, transport = self.accepted()
+        self.assertTrue(transport.getTcpNoDelay())
+        self.assertTrue(transport.getTcpKeepAlive())
+
     def test_ping(self) -> None:
         """A double CRLF between messages is answered with a single one
-        (5626-4.4.1-a)."""
+        (5626-4.4.1-a).
+        """
         protocol, transport = self.accepted()
         protocol.dataReceived(options(VIA).render() + b"\r\n\r\n")
         self.assertEqual(transport.value(), b"\r\n")
         self.assertEqual(self.counters["pings"], 1)
         protocol.dataReceived(options(VIA).render())
         self.assertEqual(len(self.receiver.messages), 2)
+
+    def test_flood_of_pings(self) -> None:
+        """Pings of one read are answered at once, and a peer that only pings and never
+        reads is given up.
+        """
+        protocol, transport = self.accepted()
+        protocol.dataReceived(b"\r\n\r\n" * 1000)
+        self.assertEqual(transport.value(), b"\r\n" * 1000)
+        self.assertEqual(self.counters["pings"], 1000)
+        producer: Any = transport.producer
+        producer.pauseProducing()
+        for _ in range(MAX_UNSENT // 2000 + 1):
+            protocol.dataReceived(b"\r\n\r\n" * 1000)
+        self.assertTrue(transport.disconnected)
+        self.assertEqual(self.counters["peers-too-slow"], 1)
+        self.lose(protocol)
 
     def test_pong(self) -> None:
         """A lone CRLF is a pong, and is not answered (5626-4.4.1-a)."""
@@ -163,7 +192,8 @@ class BadInputTests(StreamCase):
 
     def test_no_content_length(self) -> None:
         """The Content-Length header field MUST be used with stream oriented
-        transports."""
+        transports.
+        """
         octets = options(VIA).render().replace(b"Content-Length: 0\r\n", b"")
         self.assertClosed(octets, answer=400)
 
@@ -299,13 +329,16 @@ class EndTests(StreamCase):
         self.layer.stop()
         self.assertTrue(transport.disconnecting)
         self.assertFalse(transport.disconnected)
+        # Twisted closes no connection that still has a producer.
+        self.assertIsNone(transport.producer)
         self.reactor.advance(CLOSE_TIMEOUT)
         self.assertTrue(transport.disconnected)
         self.lose(protocol)
 
     def test_stop_waits_for_connections(self) -> None:
         """The Deferred of `stop` fires when the last connection is closed, and the
-        receiver hears of no failures."""
+        receiver hears of no failures.
+        """
         first, _ = self.accepted(1)
         second, _ = self.accepted(2)
         stopped = self.layer.stop()

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import socket
 from errno import ENETUNREACH, ENOBUFS
+from typing import Any
 
 from twisted.internet.error import MessageLengthError
+from twisted.internet.interfaces import ISystemHandle
+from twisted.internet.testing import FakeDatagramTransport
 from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
 
 from sipuac.errors import TransportFailed
 from sipuac.syntax.destination import Destination
@@ -44,7 +49,8 @@ class UdpCase(SynchronousTestCase):
 
     def sent(self) -> list[tuple[bytes, tuple[str, int]]]:
         """The datagrams that were sent, and to whom."""
-        written: list[tuple[bytes, tuple[str, int]]] = self.protocol.transport.written
+        transport: Any = self.protocol.transport
+        written: list[tuple[bytes, tuple[str, int]]] = transport.written
         return written
 
     def flow_to(self, host: str = "192.0.2.9", port: int = 5060) -> UdpFlow:
@@ -111,7 +117,8 @@ class ReceivingTests(UdpCase):
 
     def test_malformed_request_is_answered(self) -> None:
         """If a request's body is shorter than its Content-Length, the element SHOULD
-        generate a 400, sent where its Via says."""
+        generate a 400, sent where its Via says.
+        """
         datagram = (
             options().render().replace(b"Content-Length: 0", b"Content-Length: 10")
         )
@@ -185,6 +192,40 @@ class ReceivingTests(UdpCase):
         self.assertEqual(self.layer.counters["receiver-errors"], 1)
 
 
+class BufferTests(UdpCase):
+    """The room that the system has for datagrams that we have not read."""
+
+    def buffer_on(self, error: Exception | None = None) -> list[tuple[int, ...]]:
+        """What a new socket is asked for."""
+        asked: list[tuple[int, ...]] = []
+
+        @implementer(ISystemHandle)
+        class Transport(FakeDatagramTransport):
+            def getHandle(self) -> object:
+                return self
+
+            def setsockopt(self, *option: int) -> None:
+                asked.append(option)
+                if error is not None:
+                    raise error
+
+        transport: Any = Transport()
+        self.protocol.transport = transport
+        self.protocol.startProtocol()
+        return asked
+
+    def test_room_for_bursts(self) -> None:
+        """The system is asked for 4 MiB, without which bursts are lost."""
+        option = (socket.SOL_SOCKET, socket.SO_RCVBUF, 4 * 1024 * 1024)
+        self.assertEqual(self.buffer_on(), [option])
+        self.assertEqual(self.layer.counters["small-receive-buffers"], 0)
+
+    def test_no_room(self) -> None:
+        """Less room is no reason not to listen."""
+        self.buffer_on(OSError())
+        self.assertEqual(self.layer.counters["small-receive-buffers"], 1)
+
+
 class SendingTests(UdpCase):
     """What goes out."""
 
@@ -204,7 +245,8 @@ class SendingTests(UdpCase):
 
     def test_system_refuses(self) -> None:
         """What the system refuses to send is a failure of the transport
-        (3261-18.4-a)."""
+        (3261-18.4-a).
+        """
         flow = self.flow_to()
         for error in (
             OSError(ENETUNREACH, "Network is unreachable"),
@@ -240,7 +282,8 @@ class SendingTests(UdpCase):
 
     def test_reply_follows_the_via(self) -> None:
         """The response goes where the Via says, from the socket that the request came
-        to (3581-4-a)."""
+        to (3581-4-a).
+        """
         self.protocol.datagramReceived(
             options("SIP/2.0/UDP 10.0.0.1:5070;branch=z9hG4bK1").render(),
             ("192.0.2.9", 49152),
@@ -268,7 +311,8 @@ class SentByTests(UdpCase):
 
     def test_wildcard(self) -> None:
         """A socket bound to all is named by the address that faces the peer, which is
-        looked for once."""
+        looked for once.
+        """
         asked: list[str] = []
 
         def facing(host: str) -> str:

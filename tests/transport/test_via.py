@@ -20,7 +20,8 @@ class SourceTests(SynchronousTestCase):
 
     def test_name_in_sent_by(self) -> None:
         """If the host portion of the sent-by parameter contains a domain name, the
-        server MUST add a received parameter (3261-18.2.1-a)."""
+        server MUST add a received parameter (3261-18.2.1-a).
+        """
         self.assertEqual(
             marked("bobspc.biloxi.com:5060;branch=z9hG4bK1"),
             "bobspc.biloxi.com:5060;branch=z9hG4bK1;received=192.0.2.9",
@@ -28,7 +29,8 @@ class SourceTests(SynchronousTestCase):
 
     def test_other_address_in_sent_by(self) -> None:
         """... or if it contains an IP address that differs from the packet source
-        address (3261-18.2.1-a)."""
+        address (3261-18.2.1-a).
+        """
         self.assertEqual(
             marked("10.0.0.1;branch=z9hG4bK1"),
             "10.0.0.1;branch=z9hG4bK1;received=192.0.2.9",
@@ -43,7 +45,8 @@ class SourceTests(SynchronousTestCase):
 
     def test_rport(self) -> None:
         """The server MUST set the value of rport to the source port, and insert
-        received even if it is identical to the sent-by component (3581-4-a)."""
+        received even if it is identical to the sent-by component (3581-4-a).
+        """
         self.assertEqual(
             marked("192.0.2.9:5060;rport;branch=z9hG4bK1"),
             "192.0.2.9:5060;rport=49152;branch=z9hG4bK1;received=192.0.2.9",
@@ -61,7 +64,7 @@ class SourceTests(SynchronousTestCase):
         )
 
     def test_ipv6_is_written_without_brackets(self) -> None:
-        """received carries an IPv6 address without brackets (5118-4.5-a)."""
+        """The received parameter has an IPv6 address without brackets (5118-4.5-a)."""
         self.assertEqual(
             marked("example.com;branch=z9hG4bK1", ("2001:db8::1", 5060)),
             "example.com;branch=z9hG4bK1;received=2001:db8::1",
@@ -86,7 +89,8 @@ class ReplyTests(SynchronousTestCase):
 
     def test_received_and_rport(self) -> None:
         """The response MUST be sent to the IP address in received and the port in
-        rport (3581-4-a)."""
+        rport (3581-4-a).
+        """
         self.assertEqual(
             self.reply("10.0.0.1:5070;received=192.0.2.9;rport=49152"),
             ("192.0.2.9", 49152),
@@ -94,7 +98,8 @@ class ReplyTests(SynchronousTestCase):
 
     def test_received_and_the_port_of_sent_by(self) -> None:
         """... in received, using the port indicated in the sent-by value, or 5060 if
-        none is specified (3261-18.2.2-a)."""
+        none is specified (3261-18.2.2-a).
+        """
         self.assertEqual(
             self.reply("10.0.0.1:5070;received=192.0.2.9"), ("192.0.2.9", 5070)
         )
@@ -106,7 +111,8 @@ class ReplyTests(SynchronousTestCase):
 
     def test_maddr(self) -> None:
         """If there is a maddr, the response MUST be forwarded to the address listed
-        there, using the port indicated in sent-by (3261-18.2.2-a)."""
+        there, using the port indicated in sent-by (3261-18.2.2-a).
+        """
         self.assertEqual(
             self.reply("10.0.0.1:5070;maddr=192.0.2.7;received=192.0.2.9;rport=4"),
             ("192.0.2.7", 5070),
@@ -123,7 +129,7 @@ class ReplyTests(SynchronousTestCase):
         )
 
     def test_a_name_is_no_address(self) -> None:
-        """A sent-by that is a name, without received, leaves only the request's flow."""
+        """A sent-by that is a name leaves only the flow of the request."""
         self.assertIsNone(self.reply("example.com:5070"))
         self.assertEqual(
             self.reply("192.0.2.9:5070;maddr=example.com"), ("192.0.2.9", 5070)

@@ -17,7 +17,7 @@ class PlainCallTests(CallTestCase):
     """One phone, no early media."""
 
     def test_a_call_is_answered_acknowledged_and_hung_up(self) -> None:
-        """A call is answered, acknowledged, stands, and is ended by our BYE."""
+        """A call stands, its ACK with a branch of its own (3261-13.2.2.4-c)."""
         desk = self.phone("desk", ring(0.1), answer(1.0))
         self.ring()
         listener = Listener()
@@ -27,6 +27,10 @@ class PlainCallTests(CallTestCase):
         self.assertEqual(self.successResultOf(call.final).status, 200)
         self.assertEqual(session.state, "Established")
         self.assertTrue(desk.acked)
+        ack = self.network.packets("ACK", source="caller.invalid")[0].message
+        invite = self.network.packets("INVITE", source="caller.invalid")[0].message
+        assert ack is not None and invite is not None
+        self.assertNotEqual(ack.branch, invite.branch)
         over = session.bye()
         self.advance(1)
         self.assertEqual(self.successResultOf(over).by, "local")
@@ -49,7 +53,7 @@ class PlainCallTests(CallTestCase):
         self.settle()
 
     def test_busy(self) -> None:
-        """486 is Busy, with the response."""
+        """486 is Busy; its ACK goes where the INVITE went (3261-17.1.1.2-e)."""
         self.phone("desk", reject(0.1, 486))
         self.ring()
         call = self.invite()
@@ -57,6 +61,9 @@ class PlainCallTests(CallTestCase):
         error = self.failureResultOf(call.final, Busy).value
         self.assertEqual(error.status, 486)
         self.assertEqual(self.events(call)[-1]["event"], "failed")
+        invites = self.network.packets("INVITE", source="caller.invalid")
+        acks = self.network.packets("ACK", source="caller.invalid")
+        self.assertEqual(acks[0].destination, invites[0].destination)
         self.settle()
 
     def test_cancel_waits_for_a_provisional_response(self) -> None:

@@ -93,7 +93,10 @@ class CancelExtrasTests(CallTestCase):
     """Early media with an offer: the policy `cancel-extras`."""
 
     def test_the_invite_asks_not_to_be_forked(self) -> None:
-        """Early media asks for no-fork and for 199 (3841-9.1-a, 6228-4-a)."""
+        """Early media asks for no-fork and for 199, without Require: 100rel.
+
+        (3841-9.1-a, 6228-4-a, 6228-4-b)
+        """
         desk = self.phone("desk", ring(0.1), answer(0.2))
         self.ring()
         call = self.invite(early_media=True)
@@ -101,11 +104,15 @@ class CancelExtrasTests(CallTestCase):
         invite = desk.invites[0]
         self.assertEqual(invite.get("Request-Disposition"), "no-fork")
         self.assertTrue(invite.has_token("Supported", "199"))
+        self.assertIsNone(invite.get("Require"))
         call.hangup()
         self.settle()
 
     def test_an_extra_after_the_media_dialog_is_ended_once_that_is_alive(self) -> None:
-        """The newcomer is held, the media dialog probed, the newcomer BYEd."""
+        """No-fork is a wish that proxies may ignore: forks are handled (3841-9.1-b).
+
+        The newcomer is held, the media dialog probed, the newcomer BYEd.
+        """
         desk = self.phone("desk", early_media(0.1), answer(3.0))
         mobile = self.phone("mobile", early_media(0.3))
         self.ring()
@@ -149,7 +156,7 @@ class CancelExtrasTests(CallTestCase):
         self.settle()
 
     def test_serial_hunting_is_not_taken_for_a_fork(self) -> None:
-        """The proxy went on to the second phone: the first is found dead by 481."""
+        """Nothing waits for a 199: the first phone is found dead by 481 (6228-3-a)."""
         desk = self.phone("desk", early_media(0.1), reject(1.0, 480))
         mobile = self.phone("mobile", early_media(0.2), answer(3.0))
         self.ring(serial("sip:desk@desk.invalid", "sip:mobile@mobile.invalid"))

@@ -48,12 +48,12 @@ class DrawLegendTests(SynchronousTestCase):
         self.assertEqual(
             text.splitlines(),
             [
-                "  a  the desk: 183 Session Progress; its early media was played; asked "
-                "by UPDATE whether it lives: alive; answered with 200; became the call; "
-                "hung up by us.",
-                "  b  the mobile: 183 Session Progress; a further branch, held until it "
-                "was known whether the first one lived; one fork too many; ended by our "
-                "BYE, answered 200.",
+                "  a  the desk: 183 Session Progress; its early media was played; "
+                "asked by UPDATE whether it lives: alive; answered with 200; "
+                "became the call; hung up by us.",
+                "  b  the mobile: 183 Session Progress; a further branch, held until "
+                "it was known whether the first one lived; one fork too many; "
+                "ended by our BYE, answered 200.",
                 "  c  a further answer, released by ACK and BYE; ended by our BYE, no "
                 "answer to it.",
                 "  =  The call with branch a lasted 1.5 s and was hung up by us.",

@@ -11,6 +11,7 @@ from typing import Any
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from sipuac.testing.clock import advance_until
 from sipuac.testing.identifiers import CountingIdentifiers
 from sipuac.testing.media import ScriptedMedia
 from sipuac.testing.memory import MemoryNetwork
@@ -89,6 +90,14 @@ class CallTestCase(SynchronousTestCase):
         """Let time pass."""
         self.network.advance(seconds)
 
+    def advance_to(self, start: str, source: str) -> None:
+        """Let time pass until this host sends a message that begins so."""
+
+        def is_sent() -> bool:
+            return bool(self.network.packets(start, f"{source}.invalid"))
+
+        self.assertTrue(advance_until(self.clock, is_sent), start)
+
     def events(self, invitation: Invitation, *names: str) -> list[dict[str, object]]:
         """The events of these names, or all, without the stamp."""
         wanted = [
@@ -110,6 +119,8 @@ class CallTestCase(SynchronousTestCase):
         self.network.settle(2_000)
         self.assertEqual(self.inviter.invitations, [])
         self.assertEqual(len(self.endpoint._transactions), 0)
+        self.assertEqual((self.endpoint._clients, self.endpoint._servers), ({}, {}))
+        self.assertEqual(self.endpoint._waiting_on, {})
         self.assertEqual(len(self.endpoint._queue), 0)
         self.assertEqual(self.endpoint.counters["internal-errors"], 0)
         self.media.check()

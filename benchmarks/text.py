@@ -1,0 +1,94 @@
+"""Parsing and rendering against the least that can be done in Python.
+
+- *parse, route*: start line, top Via branch, Call-ID, CSeq, From and To tags: what the
+  transaction layer needs.
+- *parse, full*: Via, From, To, Contact, Record-Route, Route, CSeq and the Request-URI
+  as objects, all other fields by name.
+- *render*: an INVITE with 12 header fields and a session description.
+
+The floor of parsing is `split` and a dictionary, which knows neither folding nor
+compact names nor lists; that of rendering joins the same pairs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+
+from benchmarks.messages import CASES, INVITE_BODY, INVITE_HEADERS
+from benchmarks.timing import Comparison, compare
+from sipuac.syntax.message import Message, Request
+from sipuac.syntax.parser import parse_message
+
+_TYPED = frozenset("Via From To Contact Record-Route Route CSeq Content-Length".split())
+
+
+def _split(message: bytes) -> dict[str, str]:
+    head, _, _ = message.partition(b"\r\n\r\n")
+    fields = {}
+    for line in head.decode().split("\r\n")[1:]:
+        name, _, value = line.partition(":")
+        fields[name] = value.strip()
+    return fields
+
+
+def _floor(messages: list[bytes]) -> int:
+    for message in messages:
+        _split(message)
+    return len(messages)
+
+
+def _route_of(message: Message) -> None:
+    _ = message.branch
+    _ = message.call_id
+    _ = message.cseq
+    _ = message.from_tag
+    _ = message.to_tag
+
+
+def _route(messages: list[bytes]) -> int:
+    for octets in messages:
+        _route_of(parse_message(octets))
+    return len(messages)
+
+
+def _full(messages: list[bytes]) -> int:
+    for octets in messages:
+        message = parse_message(octets)
+        _route_of(message)
+        _ = message.vias
+        _ = message.from_
+        _ = message.to
+        _ = message.contacts
+        _ = message.record_routes
+        _ = message.routes
+        if isinstance(message, Request):
+            _ = message.uri
+        for name, _value in message.header_items():
+            if name not in _TYPED:
+                message.get(name)
+    return len(messages)
+
+
+def _join() -> int:
+    for rows in INVITE_HEADERS:
+        head = "\r\n".join(f"{name}: {value}" for name, value in rows)
+        text = f"INVITE sip:callee@example.net SIP/2.0\r\n{head}\r\n"
+        f"{text}Content-Length: {len(INVITE_BODY)}\r\n\r\n".encode() + INVITE_BODY
+    return len(INVITE_HEADERS)
+
+
+def _render() -> int:
+    for rows in INVITE_HEADERS:
+        Request("INVITE", "sip:callee@example.net", rows, INVITE_BODY).render()
+    return len(INVITE_HEADERS)
+
+
+def results(rounds: int, seconds: float) -> Iterator[tuple[str, Comparison]]:
+    """Measure all; names and figures as they come."""
+    parsers: dict[str, Callable[[list[bytes]], int]] = {"route": _route, "full": _full}
+    for case, messages in CASES.items():
+        for depth, parse in parsers.items():
+            floor, ours = partial(_floor, messages), partial(parse, messages)
+            yield f"parse {case}, {depth}", compare(floor, ours, rounds, seconds)
+    yield "render INVITE", compare(_join, _render, rounds, seconds)

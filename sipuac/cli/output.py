@@ -1,0 +1,58 @@
+"""What a one-shot call prints: JSON lines for programs, or lines for people."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol, TextIO
+
+from sipuac.ua.events import CallEvent
+from sipuac.ua.ladder import branch_letters
+from sipuac.ua.legend import describe
+from sipuac.ua.trace import TraceEntry
+
+
+class Output(Protocol):
+    """Where the events of a call go, and the text that is drawn at its end."""
+
+    def event(self, event: CallEvent, seen: Sequence[TraceEntry]) -> None:
+        """Print an event; `seen` are the messages of the call so far."""
+
+    def text(self, text: str) -> None:
+        """Print lines for people."""
+
+
+class JsonOutput:
+    """One object a line on standard output, flushed; all else on standard error."""
+
+    def __init__(self, stdout: TextIO, stderr: TextIO) -> None:
+        self._stdout = stdout
+        self._stderr = stderr
+
+    def event(self, event: CallEvent, seen: Sequence[TraceEntry]) -> None:
+        """See `Output`."""
+        self._stdout.write(f"{event.as_json()}\n")
+        self._stdout.flush()
+
+    def text(self, text: str) -> None:
+        """See `Output`."""
+        self._stderr.write(text)
+        self._stderr.flush()
+
+
+class TextOutput:
+    """A line of words for each event; branches have the letters of the ladder."""
+
+    def __init__(self, stdout: TextIO) -> None:
+        self._stdout = stdout
+        self._events: list[CallEvent] = []
+
+    def event(self, event: CallEvent, seen: Sequence[TraceEntry]) -> None:
+        """See `Output`."""
+        self._events.append(event)
+        letters = branch_letters(seen, self._events)
+        self.text(f"{event.time:8.3f}  {describe(event.body, letters)}\n")
+
+    def text(self, text: str) -> None:
+        """See `Output`."""
+        self._stdout.write(text)
+        self._stdout.flush()

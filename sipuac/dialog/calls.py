@@ -1,0 +1,149 @@
+"""What the 2xx of an INVITE become: the call that is taken, and perhaps others.
+
+A call stands when its 2xx is acknowledged and the media has its answer. Under the fork
+policy `keep-all` there may be several.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sipuac.dialog.branch import Branch, MediaState
+from sipuac.dialog.effects import ApplyAnswer, Establish, Take
+from sipuac.dialog.events import Answered
+from sipuac.dialog.session_state import SessionEvent, SessionMachine, SessionState
+from sipuac.errors import CallFailed, Cancelled, MediaRefused, SipError
+from sipuac.syntax.message import Request, Response
+
+if TYPE_CHECKING:
+    from sipuac.dialog.dialog_set import DialogSet
+
+
+class Calls:
+    """The calls of a dialog set.
+
+    Attributes:
+        session: The state of the session that the INVITE is for.
+        taken: The branch whose call was taken; None so far.
+    """
+
+    __slots__ = ("_outbox", "_set", "_stood", "session", "taken")
+
+    def __init__(self, dialog_set: DialogSet) -> None:
+        self._set = dialog_set
+        self._outbox = dialog_set.outbox
+        self.session = SessionMachine()
+        self.taken: Branch | None = None
+        self._stood: Branch | None = None
+
+    def take(self, branch: Branch, response: Response) -> None:
+        """The call is this one; beside the one taken before, if there is one."""
+        if self.taken is None:
+            self.taken = branch
+            branch.session = self.session
+        else:
+            branch.session = SessionMachine(SessionState.ESTABLISHING)
+        branch.fate = "answered"
+        self._outbox.report(Answered(response.status, branch.tag))
+        self._outbox.emit(Take(branch.tag, response))
+
+    # Media
+
+    def apply_answer(self, branch: Branch) -> None:
+        """Give the branch's answer to the media, or go on if it has it already."""
+        if branch.media is MediaState.APPLIED:
+            self._establish(branch)
+        elif branch.media is MediaState.NONE and branch.answer is not None:
+            branch.media = MediaState.APPLYING
+            branch.moved_from = None
+            self._outbox.emit(ApplyAnswer(branch.tag, branch.answer))
+
+    def answer_applied(self, branch: Branch) -> None:
+        """The media has taken the answer that it was given."""
+        branch.media = MediaState.APPLIED
+        self._set.forks.media_runs(branch)
+        self._establish(branch)
+
+    def _establish(self, branch: Branch) -> None:
+        if branch.has_call and branch.session is not None and branch.answer is not None:
+            branch.session.handle(SessionEvent.STANDS)
+            branch.fate = "established"
+            self._stood = self._stood or branch
+            self._outbox.emit(Establish(branch.tag, branch.answer))
+
+    def answer_refused(self, branch: Branch, message: str) -> None:
+        """The media cannot take the answer: that dialog is ended."""
+        self._set.endings.close_media(branch)
+        self._set.forks.answer_refused(branch)
+        error = MediaRefused(f"the media refused the answer: {message}")
+        if branch.has_call:
+            self.undo(branch, error, 488)
+            return
+        self._set.attempt.refusal = error
+        self._outbox.warn(str(error), branch.tag)
+        fate = "its answer was refused by the media"
+        self._set.endings.end_early(branch, fate, "Not acceptable here", 488)
+        self._set.forks.lost(branch)
+
+    # Ends
+
+    def undo(self, branch: Branch, error: SipError, cause: int) -> None:
+        """A 2xx that cannot become a call: end it, and fail if no other can win."""
+        self._set.endings.release(branch, str(error), "Not acceptable here", cause)
+        if branch is self.taken:
+            self._hand_over(branch)
+        if self.taken is not None:
+            self._outbox.warn(str(error), branch.tag)
+            return
+        self._set.forks.lost(branch)
+        if not self._set.attempt.has_failed:
+            self._set.forks.fail_unless_another_can_win(error)
+
+    def other_than(self, branch: Branch) -> Branch | None:
+        """A call beside this one that is not over; None where there is none."""
+        branches = self._set.branches.values()
+        others = (other for other in branches if other is not branch)
+        return next((other for other in others if other.has_call), None)
+
+    def _hand_over(self, branch: Branch) -> None:
+        """The call taken first is none; another one stands in for it, if there is.
+
+        One that has stood does so even when it is over: the attempt has not failed.
+        """
+        self.taken = self.other_than(branch) or self._stood
+        if self.taken is not None and self.taken.session is not None:
+            self.session = self.taken.session
+
+    def end(self, branch: Branch, error: SipError) -> None:
+        """BYE a call, if this branch has one."""
+        session = branch.session
+        if not branch.has_call or session is None:
+            return
+        was_established = session.state is SessionState.ESTABLISHED
+        session.handle(SessionEvent.ENDING)
+        branch.fate = "ended by us"
+        self._set.endings.bye(branch)
+        if not was_established:
+            session.handle(SessionEvent.OVER)
+            self._lost_before_it_stood(branch, error)
+
+    def end_all(self, error: Cancelled) -> None:
+        """BYE every call, and take none any more."""
+        self._set.attempt.is_hung_up = True
+        self._set.forks.stop()
+        for branch in list(self._set.branches.values()):
+            self.end(branch, error)
+
+    def ended_by_callee(self, branch: Branch, bye: Request) -> None:
+        """The callee's BYE ends a call."""
+        if not self._set.endings.call_gone(branch, bye.get("Reason")):
+            message = "the callee hung up before the call stood"
+            self._lost_before_it_stood(branch, CallFailed(message))
+
+    def _lost_before_it_stood(self, branch: Branch, error: SipError) -> None:
+        if branch is not self.taken:
+            return
+        self._hand_over(branch)
+        if self.taken is None:
+            self.taken = branch
+            self._set.attempt.fail(error)

@@ -1,0 +1,108 @@
+"""Reads the values of command line options, each with an error that says what is wrong.
+
+Every function here takes text as the user gave it and raises `UsageError` with one line
+for a human; nothing is opened but the files that are named.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+
+from twisted.python.usage import UsageError
+
+from sipuac.errors import LocalProtocolError, ParseError
+from sipuac.syntax.fields import check_header
+from sipuac.syntax.uri import SipUri, TelUri, parse_uri
+
+FORK_POLICIES = ("first-answer", "keep-all", "cancel-extras", "follow", "fail")
+"""Names of the fork policies that come with the package (DESIGN section 3)."""
+
+MAX_SECONDS = 86_400.0
+
+_HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,252}[A-Za-z0-9.])?")
+
+
+def seconds(name: str, text: str, *, minimum: float = 0.0) -> float:
+    """A number of seconds, from `minimum` to a day."""
+    try:
+        value = float(text)
+    except ValueError:
+        raise UsageError(f"--{name}: {text!r} is not a number of seconds") from None
+    if not minimum <= value <= MAX_SECONDS:
+        raise UsageError(
+            f"--{name}: {text} is not from {minimum:g} to {MAX_SECONDS:g} seconds"
+        )
+    return value
+
+
+def one_of(name: str, text: str, names: tuple[str, ...]) -> str:
+    """One of these words."""
+    if text not in names:
+        raise UsageError(f"--{name}: {text!r} is not one of {', '.join(names)}")
+    return text
+
+
+def target(text: str, *, has_proxy: bool) -> str:
+    """A URI that can be called: sip, sips, or tel where a proxy knows what to do."""
+    try:
+        value = parse_uri(text)
+    except ParseError as error:
+        raise UsageError(f"TARGET: {text!r} is not a usable URI: {error}") from None
+    if isinstance(value, TelUri):
+        if not has_proxy:
+            raise UsageError(f"TARGET: {text} can be called through a --proxy only")
+    elif not isinstance(value, SipUri):
+        raise UsageError(f"TARGET: {text!r} is not a sip:, sips: or tel: URI")
+    return text
+
+
+def address(name: str, text: str) -> str:
+    """A literal IPv4 or IPv6 address, the latter with or without brackets."""
+    try:
+        return str(ipaddress.ip_address(_without_brackets(text)))
+    except ValueError:
+        raise UsageError(f"--{name}: {text!r} is not an IP address") from None
+
+
+def is_address(text: str) -> bool:
+    """Whether this is a literal IP address, without brackets."""
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def host(name: str, text: str) -> str:
+    """A literal address or the name of a host."""
+    try:
+        return str(ipaddress.ip_address(_without_brackets(text)))
+    except ValueError:
+        if _HOST_NAME.fullmatch(text):
+            return text
+    raise UsageError(f"--{name}: {text!r} is neither an IP address nor a host name")
+
+
+def resolution(text: str) -> tuple[str, str]:
+    """NAME=ADDRESS, as of `--resolve`."""
+    name, equals, where = text.partition("=")
+    if not equals or not _HOST_NAME.fullmatch(name):
+        raise UsageError(f"--resolve: {text!r} is not NAME=ADDRESS")
+    return name.lower(), address("resolve", where)
+
+
+def header(text: str) -> tuple[str, str]:
+    """'Name: value', one header field and no more."""
+    name, colon, value = text.partition(":")
+    if not colon:
+        raise UsageError(f"--header: {text!r} is not 'Name: value'")
+    try:
+        check_header(name.strip(" \t"), value)
+    except LocalProtocolError as error:
+        raise UsageError(f"--header: {error}") from None
+    return name.strip(" \t"), value.strip(" \t")
+
+
+def _without_brackets(text: str) -> str:
+    return text[1:-1] if text.startswith("[") and text.endswith("]") else text

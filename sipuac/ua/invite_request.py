@@ -1,0 +1,236 @@
+"""The initial INVITE: what may be asked for, and how it is written.
+
+RFC 3261 sections 8.1.1 and 13.2.1. Everything here is checked before anything is sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sipuac.dialog.capabilities import ALLOW
+from sipuac.errors import LocalProtocolError, ParseError
+from sipuac.sdp.description import SessionDescription
+from sipuac.syntax.fields import NameAddress, RequestDisposition, check_header
+from sipuac.syntax.lexical import split_list
+from sipuac.syntax.message import Request
+from sipuac.syntax.names import canonical_name
+from sipuac.syntax.uri import SipUri, TelUri, Uri, parse_uri
+from sipuac.transport.interfaces import IFlow
+from sipuac.ua.identifiers import Identifiers
+
+FORK_PREFERENCES = ("no-fork", "sequential", "none")
+
+Fields = list[tuple[str, str]]
+
+# Fields that the user agent writes itself: another value of them would make the message
+# contradict itself.
+_OWN_FIELDS = frozenset(
+    (
+        "Via",
+        "From",
+        "To",
+        "Call-ID",
+        "CSeq",
+        "Contact",
+        "Max-Forwards",
+        "Route",
+        "Record-Route",
+        "Content-Length",
+        "Content-Type",
+        "Content-Encoding",
+        "Expires",
+        "Allow",
+        "Supported",
+        "User-Agent",
+    )
+)
+
+# Each pair of these contradicts itself (RFC 3841 section 9.1).
+_OPPOSITE_DIRECTIVES = (
+    ("proxy", "redirect"),
+    ("cancel", "no-cancel"),
+    ("fork", "no-fork"),
+    ("recurse", "no-recurse"),
+    ("parallel", "sequential"),
+    ("queue", "no-queue"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who calls, and through what.
+
+    Attributes:
+        identity: The From field, without a tag.
+        proxy: The outbound proxy; None for none.
+        user_agent: The User-Agent field; None leaves it out.
+    """
+
+    identity: NameAddress
+    proxy: SipUri | None
+    user_agent: str | None
+
+    def next_hop(self, target: Uri) -> Uri:
+        """The URI whose servers get the INVITE (RFC 3261 section 8.1.2)."""
+        return target if self.proxy is None else self.proxy
+
+
+def parse_identity(identity: str) -> NameAddress:
+    """Who calls, as the From field writes it, without a tag.
+
+    Raises:
+        LocalProtocolError: It is no sip, sips or tel URI, with or without a name.
+    """
+    try:
+        address = NameAddress.parse(identity)
+    except ParseError as error:
+        raise LocalProtocolError(f"cannot call as {identity!r}: {error}") from None
+    uri = address.uri
+    if not isinstance(uri, SipUri | TelUri):
+        raise LocalProtocolError(f"cannot call as {identity!r}: neither sip nor tel")
+    if isinstance(uri, SipUri):
+        # Neither a method nor headers may stand in From (RFC 3261 section 19.1.1).
+        uri = uri.request_target()
+    address = NameAddress(address.display_name, uri, ())
+    # A name that cannot be written is refused now and not at the first call.
+    check_header("From", str(address))
+    return address
+
+
+def parse_proxy(proxy: str) -> SipUri:
+    """An outbound proxy; one that does not say `lr` is taken as a loose router.
+
+    Raises:
+        LocalProtocolError: It is no sip or sips URI.
+    """
+    try:
+        uri = parse_uri(proxy)
+    except ParseError as error:
+        raise LocalProtocolError(f"unusable proxy {proxy!r}: {error}") from None
+    if not isinstance(uri, SipUri):
+        raise LocalProtocolError(f"unusable proxy {proxy!r}: no sip URI")
+    uri = uri.request_target()
+    return uri if uri.is_loose_router else uri.with_parameter("lr")
+
+
+def parse_target(target: str, *, has_proxy: bool) -> Uri:
+    """Who is called.
+
+    Raises:
+        LocalProtocolError: It is neither a sip or sips URI nor, where there is a proxy
+            to route it, a tel URI.
+    """
+    try:
+        uri = parse_uri(target)
+    except ParseError as error:
+        raise LocalProtocolError(f"cannot call {target!r}: {error}") from None
+    if isinstance(uri, TelUri):
+        if not has_proxy:
+            raise LocalProtocolError("a tel URI needs a proxy that can route it")
+        return uri
+    if not isinstance(uri, SipUri):
+        raise LocalProtocolError(f"cannot call {target!r}: neither sip nor tel")
+    return uri.request_target()
+
+
+def checked_headers(headers: Iterable[tuple[str, str]]) -> Fields:
+    """The further fields that an application asks for.
+
+    Raises:
+        LocalProtocolError: One of them would break the message, or is not the
+            application's to write, or asks for what is not built.
+    """
+    fields = []
+    for name, value in headers:
+        check_header(name, value)
+        canonical = canonical_name(name)
+        if canonical in _OWN_FIELDS:
+            raise LocalProtocolError(f"{name} is written by the user agent itself")
+        if canonical == "Require" and "100rel" in map(str.lower, split_list(value)):
+            raise LocalProtocolError("reliable provisional responses are not built yet")
+        fields.append((name, value))
+    _check_dispositions(fields)
+    return fields
+
+
+def _check_dispositions(fields: Fields) -> None:
+    directives: set[str] = set()
+    for name, value in fields:
+        if canonical_name(name) == "Request-Disposition":
+            try:
+                asked = RequestDisposition.parse(value).directives
+            except ParseError as error:
+                raise LocalProtocolError(str(error)) from None
+            directives |= {directive.lower() for directive in asked}
+    for one, other in _OPPOSITE_DIRECTIVES:
+        if one in directives and other in directives:
+            raise LocalProtocolError(f"Request-Disposition: both {one} and {other}")
+
+
+def fork_preference_fields(preference: str, asked: Fields) -> Fields:
+    """What an INVITE for early media asks of proxies (RFC 3841 9.1, RFC 6228 4).
+
+    Args:
+        preference: One of `FORK_PREFERENCES`.
+        asked: The application's own fields; its own Request-Disposition counts alone.
+    """
+    fields = [("Supported", "199")]
+    has_own = any(canonical_name(name) == "Request-Disposition" for name, _ in asked)
+    if preference != "none" and not has_own:
+        fields.append(("Request-Disposition", preference))
+    return fields
+
+
+def build_invite(
+    caller: Caller,
+    target: Uri,
+    flow: IFlow,
+    fields: Fields,
+    offer: SessionDescription,
+    identifiers: Identifiers,
+) -> Request:
+    """The initial INVITE, without Via (RFC 3261 sections 8.1.1 and 13.2.1).
+
+    Args:
+        caller: Who calls.
+        target: The Request-URI.
+        flow: What it goes over, and where we are reached.
+        fields: All further fields.
+        offer: The body.
+        identifiers: New tags and Call-IDs.
+
+    Raises:
+        TransportFailed: There is no way for the flow.
+    """
+    rows: Fields = []
+    if caller.proxy is not None:
+        rows.append(("Route", f"<{caller.proxy}>"))
+    sender = caller.identity.with_parameter("tag", identifiers.tag())
+    rows.append(("Max-Forwards", "70"))
+    rows.append(("From", str(sender)))
+    rows.append(("To", f"<{target}>"))
+    rows.append(("Call-ID", identifiers.call_id()))
+    rows.append(("CSeq", "1 INVITE"))
+    rows.append(("Contact", _contact(caller, target, flow)))
+    rows.append(("Allow", ALLOW))
+    if caller.user_agent is not None:
+        rows.append(("User-Agent", caller.user_agent))
+    rows.extend(fields)
+    rows.append(("Content-Type", "application/sdp"))
+    return Request("INVITE", target, rows, offer.render())
+
+
+def _contact(caller: Caller, target: Uri, flow: IFlow) -> str:
+    """Where requests of the callee find us (RFC 3261 section 8.1.1.8)."""
+    host, port = flow.sent_by
+    uris = (target, caller.next_hop(target))
+    is_secure = any(isinstance(uri, SipUri) and uri.is_secure for uri in uris)
+    identity = caller.identity.uri
+    user = identity.user if isinstance(identity, SipUri) else None
+    transport = flow.transport.lower()
+    parameters: tuple[tuple[str, str | None], ...] = ()
+    if transport != "udp" and not is_secure:
+        parameters = (("transport", transport),)
+    scheme = "sips" if is_secure else "sip"
+    return f"<{SipUri(scheme, user, None, host, port, parameters)}>"
