@@ -2,6 +2,7 @@
 
 - *parse, route*: start line, top Via branch, Call-ID, CSeq, From and To tags: what the
   transaction layer needs.
+- *parse, check*: all that is read of a message before the transport hands it up.
 - *parse, full*: Via, From, To, Contact, Record-Route, Route, CSeq and the Request-URI
   as objects, all other fields by name.
 - *render*: an INVITE with 12 header fields and a session description.
@@ -18,7 +19,7 @@ from functools import partial
 from benchmarks.messages import CASES, INVITE_BODY, INVITE_HEADERS
 from benchmarks.timing import Comparison, compare
 from sipuac.syntax.message import Message, Request
-from sipuac.syntax.parser import parse_message
+from sipuac.syntax.parser import check_received, parse_message
 
 _TYPED = frozenset("Via From To Contact Record-Route Route CSeq Content-Length".split())
 
@@ -49,6 +50,12 @@ def _route_of(message: Message) -> None:
 def _route(messages: list[bytes]) -> int:
     for octets in messages:
         _route_of(parse_message(octets))
+    return len(messages)
+
+
+def _check(messages: list[bytes]) -> int:
+    for octets in messages:
+        check_received(parse_message(octets))
     return len(messages)
 
 
@@ -86,7 +93,11 @@ def _render() -> int:
 
 def results(rounds: int, seconds: float) -> Iterator[tuple[str, Comparison]]:
     """Measure all; names and figures as they come."""
-    parsers: dict[str, Callable[[list[bytes]], int]] = {"route": _route, "full": _full}
+    parsers: dict[str, Callable[[list[bytes]], int]] = {
+        "route": _route,
+        "check": _check,
+        "full": _full,
+    }
     for case, messages in CASES.items():
         for depth, parse in parsers.items():
             floor, ours = partial(_floor, messages), partial(parse, messages)

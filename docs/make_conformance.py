@@ -27,7 +27,8 @@ What the RFCs ask of a user agent client, one requirement a row, and the test th
 shows it. **Tier** 1 is the core of a user agent client; 2 belongs to an extension, to
 the side of the peer or to a refinement. **Level** is the keyword of the RFC: *is* marks
 behaviour that the text states without one, *own* a rule of this project that the
-section gives the reason for. After MUST NOT and SHOULD NOT the sentence says what is not done.
+section gives the reason for. After MUST NOT and SHOULD NOT the sentence says what is
+not done.
 
 This page is made by ``docs/make_conformance.py``; do not edit it by hand.
 """

@@ -20,7 +20,7 @@ from sipuac.dialog.effects import (
 from sipuac.dialog.events import Cancelling, RedirectedTo
 from sipuac.dialog.session_state import SessionEvent, SessionState
 from sipuac.dialog.timers import DialogTimer
-from sipuac.errors import CallFailed, SipError, TransactionTimeout
+from sipuac.errors import CallFailed, SipError
 from sipuac.syntax.message import Response
 
 if TYPE_CHECKING:
@@ -53,7 +53,6 @@ class Attempt:
     """
 
     __slots__ = (
-        "_is_cancel_sent",
         "_is_resolved",
         "_outbox",
         "_set",
@@ -74,7 +73,6 @@ class Attempt:
         self.has_failed = False
         self.is_hung_up = False
         self.is_over = False
-        self._is_cancel_sent = False
         self._is_resolved = False
 
     @property
@@ -154,9 +152,6 @@ class Attempt:
             self._send_cancel(error)
 
     def _send_cancel(self, error: SipError) -> None:
-        if self._is_cancel_sent:
-            return
-        self._is_cancel_sent = True
         self._outbox.emit(SendCancel((outcome.cancel_reason(error),)))
         # RFC 3261 9.1: "If there is no final response for the original request in
         # 64*T1 seconds [...], the client SHOULD then consider the original transaction
@@ -207,8 +202,8 @@ class Attempt:
                 fate = f"{branch.fate}, no final response"
                 self._set.endings.early_gone(branch, "timeout", fate)
         if self._set.taken is None and not self.has_failed:
-            self._set.forks.stop()
-            self.fail(self.refusal or TransactionTimeout("nobody else answered"))
+            # Only where the grace is longer than that.
+            self._set.forks.grace_is_over()
 
     def settle(self) -> None:
         """See whether anything is left to be done or waited for."""

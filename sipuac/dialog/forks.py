@@ -230,7 +230,6 @@ class Forks:
             if (
                 media is not None
                 and media.is_early
-                and branch is not media
                 and branch.number > self._showed_by_then
             ):
                 self._report_fork(branch, "hold", response)

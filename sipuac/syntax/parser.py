@@ -285,9 +285,7 @@ def _check_request(request: Request) -> None:
 
 
 def _check_response(response: Response) -> None:
-    # A final response ends a transaction, and is refused for nothing that can be lived
-    # without. What can make a dialog has to say which way.
-    if response.status < 300:
-        _ = response.record_routes
+    # A response is refused for nothing that can be lived without: a 2xx that is dropped
+    # gets no ACK, and leaves a phone in a call with nobody.
     if response.is_provisional:
         _ = response.rseq

@@ -115,7 +115,7 @@ class TransportLayer:
         self._ports: list[IListeningPort] = []
         self._udp_sockets: list[UdpProtocol] = []
         self._udp_routes: dict[str, UdpProtocol | None] = {}
-        self._closing: list[Deferred[object]] = []
+        self._closing: list[Deferred[Any]] = []
 
     def set_receiver(self, receiver: IMessageReceiver) -> None:
         """See `ITransportLayer`."""
@@ -128,7 +128,8 @@ class TransportLayer:
                 self._open_group(group)
             except CannotListenError as error:
                 told = TransportFailed(_words(group[0], error))
-                return self.stop().addCallback(_fail, told)
+                self._closing.append(self.stop())
+                return fail(told)
         return succeed(None)
 
     def stop(self) -> Deferred[None]:
@@ -310,10 +311,6 @@ def _advertised_host(text: str) -> str:
         return read_host(bracketed(text.removeprefix("[").removesuffix("]")))
     except ParseError as error:
         raise LocalProtocolError(f"cannot advertise {text!r}: {error}") from error
-
-
-def _fail(_: None, error: TransportFailed) -> None:
-    raise error
 
 
 def _words(listener: Listener, error: CannotListenError) -> str:

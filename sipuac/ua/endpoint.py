@@ -229,8 +229,7 @@ class Endpoint:
         self._transactions.add_client(machine)
         transaction = ClientTransaction(self, machine, flow, user)
         self._clients[machine] = transaction
-        if flow.is_reliable:
-            self._waiting_on.setdefault(flow, set()).add(transaction)
+        self._waiting_on.setdefault(flow, set()).add(transaction)
         self.submit(transaction.start)
         return transaction
 
@@ -431,7 +430,7 @@ class Endpoint:
         self._transactions.remove(machine)
         self._servers.pop(machine, None)
         client = self._clients.pop(machine, None)
-        if client is not None and client.flow.is_reliable:
+        if client is not None:
             waiting = self._waiting_on.get(client.flow)
             if waiting is not None:
                 waiting.discard(client)

@@ -21,7 +21,7 @@ _TOLERANCE = 1e-9
 # Sweep the heap when it holds more dead timers than live ones, but not for a few.
 _SWEEP_ABOVE = 256
 
-Action = Callable[..., None]
+Action = Callable[..., object]
 
 
 def _call(action: Action, *arguments: object) -> None:

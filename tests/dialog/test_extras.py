@@ -48,7 +48,7 @@ class EndingTests(ExtrasCase):
     def test_those_that_rang_before_are_extras_too(self) -> None:
         """When the media dialog is chosen, every other early dialog is an extra; BYE on
         it is built from that dialog, each counting its own CSeq (3261-15.1.1-c,
-        3261-12.2.1.1-g).
+        3261-12.2.1.1-g). That no-fork was asked for bars no proxy (3841-9.1-b).
         """
         self.early_media()
         self.receive(180, "b")

@@ -166,6 +166,15 @@ class FinalTests(DialogCase):
         effects = self.receive(200, port=2000)[1]
         self.assertEqual(effects, [ack(), bye("a", 1, NOT_WANTED)])
 
+    def test_nothing_after_it_is_forgotten(self) -> None:
+        """Not even a retransmission is answered: the dialog is over for long."""
+        dialogs = self.begin()
+        self.receive(486)
+        self.receive(200, port=2000)
+        self.answer_request(1, 200)
+        self.assertEqual(dialogs.fire(DialogTimer.LINGER), [Forget()])
+        self.assertEqual(self.receive(200, port=2000)[1], [])
+
     def test_too_late(self) -> None:
         """64*T1 after its failure the INVITE is forgotten."""
         dialogs = self.begin()

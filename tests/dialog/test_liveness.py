@@ -160,7 +160,10 @@ class ProbeTests(HoldCase):
             )
 
     def test_silence(self) -> None:
-        """At the hold limit silence counts as dead; what comes later means nothing."""
+        """At the hold limit silence counts as dead; what comes later means nothing.
+
+        No 199 is needed for that (6228-3-a).
+        """
         self.newcomer(port=3000)
         self.assertEqual(
             self.set.fire(DialogTimer.HOLD),
@@ -279,6 +282,34 @@ class NewsTests(HoldCase):
         self.assertEqual(effects[-1], HOLD)
         effects = self.answer_request(1, 200)
         self.assertIn(bye("c", 2, ANOTHER_HAS_MEDIA), effects)
+
+    def test_one_newcomer_of_two_goes(self) -> None:
+        """The other one waits on."""
+        self.newcomer()
+        self.receive(180, "c")
+        said, effects = self.receive(199, "b")
+        ended = Report(EarlyDialogEnded("b", "199"))
+        self.assertEqual(effects, [*progress(said, "b"), ended])
+        effects = self.set.fire(DialogTimer.HOLD)
+        self.assertEqual(effects[0], Report(Probe("a", "UPDATE", "dead")))
+
+    def test_an_old_answer_is_no_sign_of_life(self) -> None:
+        """Each hold needs an answer of its own: the phone may have died since."""
+        self.newcomer(allow="BYE")
+        self.answer_request(1, 200)
+        self.receive(199, "b")
+        effects = self.receive(180, "c")[1]
+        self.assertEqual(effects[-2:], [HOLD, probe("a", 2, "OPTIONS", 3)])
+        effects = self.set.fire(DialogTimer.HOLD)
+        self.assertEqual(effects[0], Report(Probe("a", "OPTIONS", "dead")))
+
+    def test_the_next_media_dialog_is_asked_itself(self) -> None:
+        """A probe of the one before that is still under way says nothing of it."""
+        self.newcomer(port=3000)
+        self.receive(199, "a")
+        effects = self.receive(180, "c")[1]
+        self.assertEqual(effects[-2:], [HOLD, probe("b", 2, "OPTIONS")])
+        self.assertEqual(self.answer_request(1, 200), [])
 
     def test_several_newcomers(self) -> None:
         """They wait together, and for one probe."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from sipuac.dialog.effects import (
     FailInvite,
+    MoveMedia,
     Report,
     SendAck,
     SendInDialog,
@@ -28,12 +29,15 @@ from sipuac.dialog.fork_policy import (
     ForkEvent,
 )
 from sipuac.dialog.options import InviteOptions, default_policy
+from sipuac.dialog.timers import DialogTimer
+from sipuac.effects import StopTimer
 from sipuac.errors import InviteForked, LocalProtocolError
 from tests.dialog.messages import (
     ANOTHER_HAS_CALL,
     ANOTHER_HAS_MEDIA,
     DialogCase,
     ack,
+    answer,
     applied,
     bye,
     forked,
@@ -143,6 +147,26 @@ class OwnPolicyTests(DialogCase):
                 ],
                 decisions,
             )
+
+    def test_a_move_ends_the_hold(self) -> None:
+        """The dialog that the media moved to has just spoken: it lives, and those that
+        were held are ended.
+        """
+        policy = Own([Decision(Action.CANCEL_EXTRA, "b")])
+        self.begin(policy=policy, has_early_media=True)
+        self.with_early_media("a")
+        self.receive(180, "b")
+        policy.decisions = [Decision(Action.MOVE_MEDIA, "c")]
+        effects = self.receive(183, "c", port=4000)[1]
+        self.assertEqual(
+            effects[-4:],
+            [
+                MoveMedia("a", "c", answer(4000)),
+                StopTimer(DialogTimer.HOLD),
+                forked("b", "cancel-extra"),
+                bye("b", 2, ANOTHER_HAS_MEDIA),
+            ],
+        )
 
     def test_nothing_follows_a_fail(self) -> None:
         """Once everything is ended no further decision is carried out."""

@@ -31,6 +31,7 @@ from tests.dialog.messages import (
     answer,
     applied,
     progress,
+    sdp,
     taken,
 )
 
@@ -158,7 +159,7 @@ class ProvisionalTests(DialogCase):
             (b"hello", "not a media type", ()),
             (b"hello", "", ()),
             (
-                b"v=0\r\n",
+                sdp(2000),
                 "application/sdp",
                 [("Content-Disposition", "early-session;handling=optional")],
             ),

@@ -92,6 +92,7 @@ class Life:
                 can_fork_offer=random.random() < 0.6,
                 extra_ringing=random.choice(["end", "keep"]),
                 max_extras=random.choice([0, 1, 8]),
+                fork_grace=random.choice([4.0, 4.0, 100.0]),
             )
             try:
                 options.check()

@@ -141,6 +141,15 @@ class SuccessTests(DialogCase):
         self.assertIsInstance(error, MissingSessionDescription)
         self.assertEqual(self.of_kind(effects, SendInDialog)[0].branch, "b")
 
+    def test_a_grace_that_outlasts_the_linger(self) -> None:
+        """64*T1 after the first 2xx nobody can win any more."""
+        dialogs = self.begin(fork_grace=100.0)
+        self.receive(180, "b")
+        self.receive(200, "a")
+        effects = dialogs.fire(DialogTimer.LINGER)
+        self.assertIsInstance(self.failure(effects), MissingSessionDescription)
+        self.assertIn(StopTimer(DialogTimer.GRACE), effects)
+
     def test_without_to_tag(self) -> None:
         """A 2xx without To tag is accepted: the remote tag is null, and requests carry
         no To tag (3261-12.1.2-c, 3261-12.2.1.1-a).

@@ -50,19 +50,19 @@ class InviterServiceTests(SynchronousTestCase):
         )
 
     @property
-    def socket(self) -> Any:
+    def protocol(self) -> Any:
         """The UDP socket that was opened last."""
-        return self.reactor.udp[-1]
+        return self.reactor.udp_ports[-1][1]
 
     def sent(self) -> list[Any]:
         """All messages that were sent."""
-        return [parse_message(octets) for octets, _ in self.socket.written]
+        return [parse_message(octets) for octets, _ in self.protocol.transport.written]
 
     def answer(self, status: int) -> None:
         """The proxy answers the last request."""
         request = [m for m in self.sent() if isinstance(m, Request)][-1]
         response = response_to(request, status, to_tag="t")
-        self.socket.protocol.datagramReceived(response.render(), PROXY)
+        self.protocol.datagramReceived(response.render(), PROXY)
 
     def test_it_is_a_service(self) -> None:
         """It is an IService, and may be the child of any MultiService."""
@@ -111,7 +111,7 @@ class InviterServiceTests(SynchronousTestCase):
         """`startService` raises, also where closing the others takes its time."""
         for reactor in (FakeReactor(), LateClosingReactor()):
             self.reactor = reactor
-            reactor.taken.add(("TCP", 5070))
+            reactor.occupied.add(("TCP", 5070))
             service = self.make(listen=["udp:5070:interface=192.0.2.1"])
             self.assertRaises(TransportFailed, service.startService)
             self.assertIsNone(service.endpoint)
@@ -128,7 +128,7 @@ class InviterServiceTests(SynchronousTestCase):
         self.assertNoResult(stopped)
         self.assertEqual(self.sent()[-1].method, "CANCEL")
         invite = self.sent()[0]
-        self.socket.protocol.datagramReceived(
+        self.protocol.datagramReceived(
             response_to(invite, 487, to_tag="t").render(), PROXY
         )
         self.successResultOf(stopped)

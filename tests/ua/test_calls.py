@@ -89,7 +89,7 @@ class PlainCallTests(CallTestCase):
         self.settle()
 
     def test_the_proxy_is_dead(self) -> None:
-        """Without any response timer B ends the attempt as a timeout (17.1.1.2-b)."""
+        """Without any response timer B ends it as a timeout (3261-17.1.1.2-b)."""
         self.ring([])
         self.network.partition(["caller.invalid"], ["proxy.invalid"])
         call = self.invite()

@@ -99,6 +99,13 @@ class TimerQueueTests(SynchronousTestCase):
         self.assertEqual(self.fired, [(1.0, "acted"), (1.0, "at once"), (2.0, "later")])
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
+    def test_nothing_is_left_of_timers_that_came_and_went_in_one_round(self) -> None:
+        """What an action starts for now fires now, and leaves no delayed call."""
+        self.queue.start(1.0, self.queue.start, 0.0, self.note, "at once")
+        self.clock.advance(1)
+        self.assertEqual(self.fired, [(1.0, "at once")])
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
     def test_an_action_that_stops_everything(self) -> None:
         """`stop_all` inside an action ends the round too."""
         self.queue.start(1.0, self.queue.stop_all)
