@@ -17,7 +17,7 @@ from benchmarks.floor import HOST, ReadyMadeCaller
 from benchmarks.timing import pin
 
 # Seconds without any progress after which the calls that have not ended are lost.
-_PATIENCE = 2.0
+_PATIENCE = 5.0
 
 
 def start_floor(

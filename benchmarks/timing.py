@@ -8,6 +8,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+# As they were before this process was pinned; none where the system cannot pin.
+_CORES = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
@@ -64,6 +67,5 @@ def pin(process: int, core: int) -> None:
 
     With one core only, all share it.
     """
-    if hasattr(os, "sched_setaffinity"):
-        cores = sorted(os.sched_getaffinity(0))
-        os.sched_setaffinity(process, {cores[core % len(cores)]})
+    if _CORES:
+        os.sched_setaffinity(process, {_CORES[core % len(_CORES)]})

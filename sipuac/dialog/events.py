@@ -168,6 +168,7 @@ class Ended(Event):
     by: str
     duration: float | None = None
     reason: str | None = None
+    to_tag: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

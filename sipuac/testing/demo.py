@@ -31,6 +31,8 @@ from sipuac.ua.trace import TraceEntry
 Address = tuple[str, int]
 
 USER = "bob"
+DOMAIN = "demo.invalid"
+"""The proxy takes sip:bob@demo.invalid, whatever its port is."""
 
 
 class DemoPeers:
@@ -66,7 +68,7 @@ class DemoPeers:
 
         make = transport or on_loopback
         answering = Meeting(2)
-        self.proxy = ForkingProxy(make("proxy"), time, {})
+        self.proxy = ForkingProxy(make("proxy"), time, {}, domains=(DOMAIN,))
         self.desk = Phone(
             make("desk"),
             time,

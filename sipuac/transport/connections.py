@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from OpenSSL import SSL
 from twisted.internet.defer import Deferred, fail, succeed
@@ -32,6 +32,14 @@ from sipuac.transport.interfaces import IFlow
 from sipuac.transport.stream import StreamConnection, StreamFlow
 from sipuac.transport.tally import Tally
 from sipuac.transport.tls import ClientTls, ServerTls
+
+if TYPE_CHECKING:
+    _ClientFactory = ClientFactory[StreamConnection]
+    _Factory = Factory[StreamConnection]
+else:
+    # The factories of the oldest Twisted that we run on take no type.
+    _ClientFactory = ClientFactory
+    _Factory = Factory
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,7 +259,7 @@ class Connections:
         )
 
 
-class Attempt(ClientFactory[StreamConnection]):
+class Attempt(_ClientFactory):
     """One connection being made, and all who wait for it."""
 
     noisy = False
@@ -353,7 +361,7 @@ class Attempt(ClientFactory[StreamConnection]):
             self.give_up(TransportFailed("nobody wants the connection any more"))
 
 
-class _AcceptingFactory(Factory[StreamConnection]):
+class _AcceptingFactory(_Factory):
     """Makes the protocols of accepted connections."""
 
     noisy = False

@@ -437,7 +437,10 @@ class Invitation:
 
     def _fail_invite(self, effect: effects.FailInvite) -> None:
         error = effect.error
-        status = None if effect.response is None else effect.response.status
+        response = effect.response
+        if response is None and isinstance(error, CallFailed):
+            response = error.response
+        status = None if response is None else response.status
         self._media.close_offer()
         self._reporter.report(Failed(type(error).__name__, status, str(error)))
         if isinstance(error, Redirected) and effect.response is not None:

@@ -78,7 +78,7 @@ def draw_legend(
         if isinstance(body, Established):
             call_tag = body.to_tag
         elif isinstance(body, Ended) and body.duration is not None:
-            tag = call_tag
+            tag = body.to_tag or call_tag
         if not tag:
             continue
         if isinstance(body, Forked) and body.contact and not names:
@@ -105,8 +105,9 @@ def outcome(events: Iterable[CallEvent], letters: Mapping[str, str]) -> str:
             call_tag = body.to_tag
             words = f"The call stands with {_branch(call_tag, letters)}."
         elif isinstance(body, Ended) and body.duration is not None:
+            ended_tag = body.to_tag or call_tag or ""
             words = (
-                f"The call with {_branch(call_tag or '', letters)} lasted "
+                f"The call with {_branch(ended_tag, letters)} lasted "
                 f"{body.duration:.1f} s and was {_ended_by(body)}."
             )
         elif isinstance(body, Ended):

@@ -108,7 +108,7 @@ class Session:
 
     def ended_as(self, by: str, reason: str | None) -> Ended:
         """The event of its end, now; `by` is "local" or "remote"."""
-        return Ended(by, self.duration, reason)
+        return Ended(by, self.duration, reason, self.to_tag)
 
     def set_ended(self, ended: Ended) -> None:
         """It is over; tell those who wait for it."""
