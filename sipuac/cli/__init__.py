@@ -38,6 +38,10 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         options.parseOptions(list(sys.argv[1:] if arguments is None else arguments))  # type: ignore[no-untyped-call]  # Twisted
     except UsageError as error:
         _exit_for_usage(str(error), options.subCommand)
+    except BrokenPipeError:
+        # Whoever reads our help has read enough.
+        _give_up_broken_output()
+        raise SystemExit(0) from None
     _log_to_standard_error()
     try:
         task.react(_run, (options,))

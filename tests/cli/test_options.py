@@ -268,3 +268,18 @@ class _Capture:
 
     def flush(self) -> None:
         """There is nothing to flush."""
+
+
+class ClosedOutputTests(SynchronousTestCase):
+    """A reader that has read enough."""
+
+    def test_help_into_a_closed_pipe(self) -> None:
+        """Help whose reader has gone ends quietly, with status 0."""
+        program = [sys.executable, "-u", "-m", "sipuac.cli", "call", "--help"]
+        with subprocess.Popen(
+            program, cwd=PACKAGE_FOLDER, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        ) as running:
+            assert running.stdout is not None and running.stderr is not None
+            running.stdout.close()
+            self.assertEqual(running.stderr.read(), b"")
+        self.assertEqual(running.returncode, 0)
