@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sipuac.dialog.branch import Branch, MediaState
-from sipuac.dialog.effects import ApplyAnswer, Establish, Take
+from sipuac.dialog.effects import ApplyAnswer, Establish, ReplaceAnswer, Take
 from sipuac.dialog.events import Answered
 from sipuac.dialog.session_state import SessionEvent, SessionMachine, SessionState
 from sipuac.errors import CallFailed, Cancelled, MediaRefused, SipError
@@ -53,10 +53,17 @@ class Calls:
         """Give the branch's answer to the media, or go on if it has it already."""
         if branch.media is MediaState.APPLIED:
             self._establish(branch)
-        elif branch.media is MediaState.NONE and branch.answer is not None:
+        elif branch.media is MediaState.NONE and branch.remote is not None:
             branch.media = MediaState.APPLYING
             branch.moved_from = None
-            self._outbox.emit(ApplyAnswer(branch.tag, branch.answer))
+            self._outbox.emit(ApplyAnswer(branch.tag, branch.remote))
+
+    def replace_answer(self, branch: Branch) -> None:
+        """The answer itself differs from its preview: the media is to have it."""
+        if branch.media is not MediaState.NONE and branch.remote is not None:
+            branch.media = MediaState.APPLYING
+            branch.moved_from = None
+            self._outbox.emit(ReplaceAnswer(branch.tag, branch.remote))
 
     def answer_applied(self, branch: Branch) -> None:
         """The media has taken the answer that it was given."""
@@ -65,11 +72,11 @@ class Calls:
         self._establish(branch)
 
     def _establish(self, branch: Branch) -> None:
-        if branch.has_call and branch.session is not None and branch.answer is not None:
+        if branch.has_call and branch.session is not None and branch.remote is not None:
             branch.session.handle(SessionEvent.STANDS)
             branch.fate = "established"
             self._stood = self._stood or branch
-            self._outbox.emit(Establish(branch.tag, branch.answer))
+            self._outbox.emit(Establish(branch.tag, branch.remote))
 
     def answer_refused(self, branch: Branch, message: str) -> None:
         """The media cannot take the answer: that dialog is ended."""

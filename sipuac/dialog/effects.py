@@ -78,6 +78,17 @@ class ApplyAnswer:
 
 
 @dataclass(frozen=True, slots=True)
+class ReplaceAnswer:
+    """Give this answer to the media of this branch in place of the one it has.
+
+    The outcome goes to `DialogSet.media_applied` or `media_refused`.
+    """
+
+    branch: str
+    answer: SessionDescription
+
+
+@dataclass(frozen=True, slots=True)
 class MoveMedia:
     """Give the open media session of one branch to another one, with its answer.
 
@@ -163,6 +174,7 @@ Effect = (
     | AbandonInvite
     | Reply
     | ApplyAnswer
+    | ReplaceAnswer
     | MoveMedia
     | CloseMedia
     | Report

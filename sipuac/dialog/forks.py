@@ -65,7 +65,7 @@ class Forks:
         self._endings = dialog_set.endings
         self.media: Branch | None = None
         hold = dialog_set.options.fork_hold
-        self._vigil = Vigil(self._outbox, self._endings, hold)
+        self._vigil = Vigil(self._outbox, dialog_set.requests, hold)
         # Whose answer our offer has got, and how many dialogs had shown by then.
         self._answered_by: Branch | None = None
         self._showed_by_then = 0
@@ -157,7 +157,7 @@ class Forks:
         if not self._set.options.has_early_media or self._is_in_grace:
             return
         for branch in reversed(newcomers or list(self._set.branches.values())):
-            if branch.is_early and branch.answer is not None:
+            if branch.is_early and branch.remote is not None:
                 if self._can_have_media(branch):
                     self._choose(branch, branch.number)
                 return
@@ -241,7 +241,7 @@ class Forks:
         elif (
             action is Action.MOVE_MEDIA
             and response is not None
-            and branch.answer is not None
+            and branch.remote is not None
             and self.media not in (None, branch)
             and self._set.options.can_replace_answer
         ):
@@ -313,13 +313,13 @@ class Forks:
         media = self.media
         self._set_media(branch, len(self._set.branches))
         self._vigil.drop(branch)
-        if media is None or media.media is MediaState.NONE or branch.answer is None:
+        if media is None or media.media is MediaState.NONE or branch.remote is None:
             self._set.calls.apply_answer(branch)
             return
         media.media = MediaState.NONE
         branch.media = MediaState.APPLYING
         branch.moved_from = media.tag
-        self._outbox.emit(MoveMedia(media.tag, branch.tag, branch.answer))
+        self._outbox.emit(MoveMedia(media.tag, branch.tag, branch.remote))
 
     # Does the media dialog live?
 

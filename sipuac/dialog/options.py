@@ -22,6 +22,8 @@ class InviteOptions:
 
     Attributes:
         policy: What to do about forks.
+        answer: "first" or "final": whether the first description in a reliable response
+            replaces one that came before it in an unreliable one.
         has_early_media: Whether the first answer in a provisional response starts
             the media.
         can_replace_answer, can_fork_offer: What the media can do.
@@ -34,6 +36,7 @@ class InviteOptions:
     """
 
     policy: ForkPolicy = field(default_factory=FirstAnswer)
+    answer: str = "first"
     has_early_media: bool = False
     can_replace_answer: bool = True
     can_fork_offer: bool = True
@@ -64,6 +67,14 @@ class InviteOptions:
             raise LocalProtocolError(
                 f"on_fork={policy.name} needs media that can fork its offer"
             )
+        if self.answer not in ("first", "final"):
+            raise LocalProtocolError("answer is 'first' or 'final'")
+        if self.answer == "final" and self.has_early_media:
+            if not self.can_replace_answer:
+                raise LocalProtocolError(
+                    "answer='final' with early_media needs media that can replace its "
+                    "answer"
+                )
         if self.extra_ringing not in ("end", "keep"):
             raise LocalProtocolError("extra_ringing is 'end' or 'keep'")
         for name in ("answer_timeout", "fork_hold", "fork_grace", "linger"):

@@ -130,6 +130,19 @@ class CallMedia:
             return
         work.branch = branch
         self._works[branch] = work
+        self._give(work, answer)
+
+    def replace(self, branch: str, answer: SessionDescription) -> None:
+        """Give the session of a branch another answer in place of the one before."""
+        work = self._works.get(branch)
+        if work is None:
+            # It could not even be opened for the first one.
+            self.apply(branch, answer)
+        else:
+            self._give(work, answer)
+
+    def _give(self, work: _Work, answer: SessionDescription) -> None:
+        """Give a session another answer, now or when it is done with the last one."""
         if work.working is None:
             self._ask(work, answer)
         else:

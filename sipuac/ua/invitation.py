@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -16,7 +15,6 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from sipuac.dialog import effects
-from sipuac.dialog.branch import MediaState
 from sipuac.dialog.dialog_set import DialogSet
 from sipuac.dialog.events import (
     Established,
@@ -36,6 +34,7 @@ from sipuac.errors import (
 from sipuac.media.interfaces import ILocalOffer
 from sipuac.syntax.message import Request, Response
 from sipuac.transport.interfaces import IFlow
+from sipuac.ua.branch_report import BranchReport, report_of
 from sipuac.ua.call_media import CallMedia, Modifier
 from sipuac.ua.call_report import CallReport, Observer
 from sipuac.ua.dialog_flows import DialogFlows
@@ -49,27 +48,6 @@ from sipuac.ua.transaction_driver import has_our_via
 
 # No To tag, as those are tokens: the way of a CANCEL whose connection broke.
 _WAY_OF_CANCEL = " cancel"
-
-
-@dataclass(frozen=True, slots=True)
-class BranchReport:
-    """What is known of one branch of the INVITE.
-
-    Attributes:
-        to_tag: Its name, "" where the callee gave none.
-        state: "early", "ending", "gone", "standing", "releasing" or "ended".
-        fate: What became of it, in words.
-        contact: The Contact field of its last response that had one.
-        status: Status code of its last response.
-        has_media: Whether the media has its answer.
-    """
-
-    to_tag: str
-    state: str
-    fate: str
-    contact: str | None
-    status: int
-    has_media: bool
 
 
 @implementer(IClientTransactionUser)
@@ -165,17 +143,7 @@ class Invitation:
     @property
     def branches(self) -> list[BranchReport]:
         """Every branch and its fate, in the order in which they showed."""
-        return [
-            BranchReport(
-                branch.tag,
-                branch.state.value,
-                branch.fate,
-                branch.contact,
-                branch.status,
-                branch.media is MediaState.APPLIED,
-            )
-            for branch in self._set.branches.values()
-        ]
+        return [report_of(branch) for branch in self._set.branches.values()]
 
     def cancel(self, message: str = "cancelled by the caller") -> None:
         """End the attempt or the call in whichever way is right, and do not wait.
@@ -400,6 +368,9 @@ class Invitation:
     def _move_media(self, effect: effects.MoveMedia) -> None:
         self._media.move(effect.from_branch, effect.branch, effect.answer)
 
+    def _replace_answer(self, effect: effects.ReplaceAnswer) -> None:
+        self._media.replace(effect.branch, effect.answer)
+
     def _close_media(self, effect: effects.CloseMedia) -> None:
         self._media.close(effect.branch)
 
@@ -476,6 +447,7 @@ _PERFORMERS: dict[type, Callable[[Invitation, Any], None]] = {
     effects.AbandonInvite: Invitation._abandon,
     effects.Reply: Invitation._reply,
     effects.ApplyAnswer: Invitation._apply_answer,
+    effects.ReplaceAnswer: Invitation._replace_answer,
     effects.MoveMedia: Invitation._move_media,
     effects.CloseMedia: Invitation._close_media,
     effects.Report: Invitation._perform_report,

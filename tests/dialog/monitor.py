@@ -17,6 +17,7 @@ from sipuac.dialog.effects import (
     Forget,
     MoveMedia,
     RepeatAck,
+    ReplaceAnswer,
     Reply,
     Resolved,
     SendAck,
@@ -182,6 +183,10 @@ class Monitor:
         self.media[effect.branch] = False
         if not self._may_fork_media:
             self.need(len(self.media) == 1, "one answer at a time")
+
+    def _ReplaceAnswer(self, effect: ReplaceAnswer) -> None:
+        self.need(effect.branch in self.media, "there is an answer to replace")
+        self.media[effect.branch] = False
 
     def _MoveMedia(self, effect: MoveMedia) -> None:
         self.need(effect.from_branch in self.media, "there is media to move")

@@ -80,6 +80,7 @@ class Life:
             (0.2, self._transaction_failed),
         ]
         self.log: list[str] = []
+        self.rseqs: dict[str, int] = {}
 
     def _options(self) -> InviteOptions:
         random = self.random
@@ -90,6 +91,7 @@ class Life:
                 has_early_media=random.random() < 0.7,
                 can_replace_answer=random.random() < 0.6,
                 can_fork_offer=random.random() < 0.6,
+                answer=random.choice(["first", "final"]),
                 extra_ringing=random.choice(["end", "keep"]),
                 max_extras=random.choice([0, 1, 8]),
             )
@@ -127,9 +129,18 @@ class Life:
             contact=contact,
             routes=random.choice([[], [], ["<sip:p.example;lr>"]]),
             headers=random.choice([[], [("Allow", "UPDATE")]]),
+            rseq=self._rseq(status, tag),
         )
         self.log.append(f"{status} {tag} {'sdp' if port else ''} {contact}")
         self.monitor.response(said, self.set.response_received(said))
+
+    def _rseq(self, status: int, tag: str) -> int | None:
+        """Of a response that is sent reliably: mostly the next one of its dialog."""
+        if status >= 200 or self.random.random() < 0.5:
+            return None
+        number = self.rseqs.get(tag, 0) + self.random.choice([0, 1, 1, 1, 2])
+        self.rseqs[tag] = max(1, number)
+        return self.rseqs[tag]
 
     def _provisional(self) -> None:
         if self.set.phase in (Phase.CALLING, Phase.PROCEEDING):
