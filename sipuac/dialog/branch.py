@@ -82,6 +82,8 @@ class Branch:
         number: Its place in the order in which the dialogs showed, from 1.
         order: Which of its reliable provisional responses are in order.
         exchange: What its session descriptions are: offer, answer or neither.
+        owed: What waits for our answer to the callee's offer, to carry it: the RAck of
+            a PRACK, or "ACK"; None where nothing does.
         remote: The callee's session description that counts; None so far.
         media: Whether the media has that answer.
         moved_from: The branch that had the media before this one.
@@ -110,6 +112,7 @@ class Branch:
         "moved_from",
         "number",
         "order",
+        "owed",
         "remote",
         "session",
         "state",
@@ -153,6 +156,7 @@ class Branch:
         self.state = BranchState.EARLY
         self.order = ReliableOrder()
         self.exchange = exchange
+        self.owed: str | None = None
         self.remote: SessionDescription | None = None
         self.media = MediaState.NONE
         self.moved_from: str | None = None
@@ -169,6 +173,11 @@ class Branch:
     def handle(self, event: BranchEvent) -> None:
         """Move, where the event means something in this state."""
         step(self, event)
+
+    @property
+    def owes_ack(self) -> bool:
+        """Whether its ACK waits for our answer."""
+        return self.owed == "ACK"
 
     @property
     def is_early(self) -> bool:

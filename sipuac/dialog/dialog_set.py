@@ -30,6 +30,7 @@ from sipuac.dialog.requests import Requests
 from sipuac.dialog.session_state import SessionEvent, SessionMachine
 from sipuac.dialog.timers import DialogTimer
 from sipuac.errors import Cancelled, ParseError, RemoteProtocolError, Unreachable
+from sipuac.sdp.description import SessionDescription
 from sipuac.sdp.patterns import Carrier
 from sipuac.syntax.message import Request, Response, response_to
 
@@ -67,7 +68,7 @@ class DialogSet:
         self.outbox = Outbox()
         self.requests = Requests(self.outbox)
         self.acknowledgements = Acknowledgements(self.outbox, self.requests)
-        self.endings = Endings(self.outbox, self.requests)
+        self.endings = Endings(self.outbox, self.requests, self.acknowledgements)
         self.exchanges = Exchanges(self)
         self.reliability = Reliability(self)
         self.attempt = Attempt(self)
@@ -125,6 +126,7 @@ class DialogSet:
         """A timer that was asked for has run out."""
         if not self.outbox.timer_fired(timer):
             return []
+        timer, _, tag = timer.partition(" ")
         if timer == DialogTimer.ANSWER:
             self.attempt.close(outcome.answer_timeout(self.options.answer_timeout))
         elif timer == DialogTimer.CANCEL:
@@ -135,6 +137,9 @@ class DialogSet:
             self.forks.hold_is_over()
         elif timer == DialogTimer.GRACE:
             self.forks.grace_is_over()
+        elif timer == DialogTimer.MEDIA:
+            seconds = self.options.media_timeout
+            self.calls.refused(self.branches[tag], f"no answer in {seconds:g} s")
         return self._finish()
 
     def hang_up(self, message: str = "cancelled by the caller") -> list[Effect]:
@@ -212,11 +217,18 @@ class DialogSet:
             self.calls.answer_applied(branch)
         return self._finish()
 
-    def media_refused(self, tag: str, message: str) -> list[Effect]:
-        """The media of this branch cannot take its answer."""
+    def answer_made(self, tag: str, answer: SessionDescription) -> list[Effect]:
+        """The media of this branch has answered the callee's offer."""
         branch = self.branches.get(tag)
         if branch is not None and branch.media is MediaState.APPLYING:
-            self.calls.answer_refused(branch, message)
+            self.calls.answer_made(branch, answer)
+        return self._finish()
+
+    def media_refused(self, tag: str, message: str) -> list[Effect]:
+        """The media of this branch cannot take its answer, or the callee's offer."""
+        branch = self.branches.get(tag)
+        if branch is not None and branch.media is MediaState.APPLYING:
+            self.calls.refused(branch, message)
         return self._finish()
 
     # Provisional responses
@@ -276,19 +288,37 @@ class DialogSet:
         branch.status = response.status
         if response.get("Allow") is not None:
             branch.allows_update = response.has_token("Allow", "UPDATE")
-        carrier = Carrier.RELIABLE if is_reliable else Carrier.PROVISIONAL
+        # Where no PRACK can be sent, nothing that it would have to answer counts.
+        can_prack = is_reliable and branch.dialog.remote_target is not None
+        carrier = Carrier.RELIABLE if can_prack else Carrier.PROVISIONAL
         has_brought = self.exchanges.take(branch, response, carrier)
         if is_reliable:
-            self.acknowledgements.prack(branch, response)
+            self._acknowledge_provisional(branch, response, has_brought)
         if response.status == 199:
             self._terminated(branch, response)
         elif not self.attempt.is_closing:
             self.forks.progressed(branch, response, is_new, has_brought)
 
+    def _acknowledge_provisional(
+        self, branch: Branch, response: Response, has_brought: bool
+    ) -> None:
+        has_offer = self.options.is_offerless and has_brought
+        self.acknowledgements.prack(branch, response, has_offer=has_offer)
+        if not has_offer:
+            if self.options.is_offerless and branch.remote is None:
+                message = "the first reliable response should have made the offer"
+                self.outbox.warn(message, branch.tag)
+        elif self.attempt.is_closing or response.status == 199:
+            self.acknowledgements.refuse(branch)
+        else:
+            self.calls.make_answer(branch)
+
     def _terminated(self, branch: Branch, response: Response) -> None:
         """A 199: that early dialog ends, no other (RFC 6228 section 4)."""
         causes = [str(r.cause) for r in response.reasons if r.cause is not None]
         code = causes[0] if causes else "unknown"
+        # PRACK is the one request that may follow a 199 (RFC 6228 section 7).
+        self.acknowledgements.refuse(branch)
         self.endings.early_gone(branch, "199", f"ended by 199, status {code}")
         self.forks.lost(branch)
 
@@ -300,7 +330,9 @@ class DialogSet:
         if self.phase is Phase.FORGOTTEN:
             return
         if branch is not None and branch.is_acked:
-            self.outbox.emit(RepeatAck(tag))
+            # An ACK that waits for the media goes out as soon as it can.
+            if not branch.owes_ack:
+                self.outbox.emit(RepeatAck(tag))
             return
         if self.attempt.is_over:
             # RFC 3261 13.2.2.4: 64*T1 after the first one "no more new 2xx responses
@@ -313,22 +345,24 @@ class DialogSet:
         has_target = branch.dialog.confirm(response)
         branch.contact = response.get("Contact") or branch.contact
         branch.status = response.status
-        self._acknowledge(branch)
-        if branch.is_unwanted or self.attempt.is_closing:
+        branch.handle(BranchEvent.CONFIRMED)
+        is_wanted = not (branch.is_unwanted or self.attempt.is_closing)
+        if self.options.is_offerless:
+            has_brought = self.exchanges.take(branch, response, Carrier.FINAL)
+            self.acknowledgements.ack(branch, has_offer=has_brought)
+        else:
+            self.acknowledgements.ack(branch, has_offer=False)
+            if is_wanted:
+                self.exchanges.take(branch, response, Carrier.FINAL)
+        if not is_wanted:
             self._release(branch)
-            return
-        self.exchanges.take(branch, response, Carrier.FINAL)
-        if not has_target:
+        elif not has_target:
             error = RemoteProtocolError("the 2xx has no usable Contact")
             self.calls.undo(branch, error, 400)
         elif branch.remote is None:
             self.calls.undo(branch, outcome.no_description(response), 488)
         else:
             self.forks.answered(branch, response, is_new)
-
-    def _acknowledge(self, branch: Branch) -> None:
-        branch.handle(BranchEvent.CONFIRMED)
-        self.acknowledgements.ack(branch)
 
     def _release(self, branch: Branch) -> None:
         """A 2xx of a dialog that is not to be the session: BYE."""

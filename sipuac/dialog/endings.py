@@ -8,12 +8,14 @@ is remembered, because its 2xx may still come.
 from __future__ import annotations
 
 from sipuac.dialog import outcome
+from sipuac.dialog.acknowledgements import Acknowledgements
 from sipuac.dialog.branch import Branch, BranchEvent, BranchState, MediaState
 from sipuac.dialog.effects import CloseMedia, EndSession
 from sipuac.dialog.events import EarlyDialogEnded, ExtraEnded
 from sipuac.dialog.outbox import Outbox
 from sipuac.dialog.requests import Requests
 from sipuac.dialog.session_state import SessionEvent, SessionState
+from sipuac.dialog.timers import media_timer
 from sipuac.errors import Unreachable
 from sipuac.syntax.message import Response
 
@@ -21,11 +23,14 @@ from sipuac.syntax.message import Response
 class Endings:
     """Ends the dialogs of one INVITE, each by itself."""
 
-    __slots__ = ("_outbox", "_requests")
+    __slots__ = ("_acknowledgements", "_outbox", "_requests")
 
-    def __init__(self, outbox: Outbox, requests: Requests) -> None:
+    def __init__(
+        self, outbox: Outbox, requests: Requests, acknowledgements: Acknowledgements
+    ) -> None:
         self._outbox = outbox
         self._requests = requests
+        self._acknowledgements = acknowledgements
 
     # An end of ours
 
@@ -130,7 +135,12 @@ class Endings:
             branch.handle(BranchEvent.LOST)
 
     def close_media(self, branch: Branch) -> None:
-        """Stop and free the media of this branch, if it has any."""
+        """Stop and free the media of this branch, if it has any.
+
+        An offer that it has not answered gets the refusing answer.
+        """
+        self._acknowledgements.refuse(branch)
+        self._outbox.stop_timer(media_timer(branch.tag))
         if branch.media is not MediaState.NONE:
             branch.media = MediaState.NONE
             self._outbox.emit(CloseMedia(branch.tag))

@@ -105,9 +105,10 @@ class Forks:
         """Whether our offer is free for this branch's answer.
 
         Media that cannot replace its answer has lost its offer to the first one. Such a
-        newcomer's 2xx would have to be adopted, with a fresh offer.
+        newcomer's 2xx would have to be adopted, with a fresh offer. Where the callees
+        make the offers, each has media of its own.
         """
-        if self._set.options.can_replace_answer:
+        if self._set.options.can_replace_answer or self._set.options.is_offerless:
             return True
         return self._answered_by is None or self._answered_by is branch
 
@@ -257,17 +258,20 @@ class Forks:
     ) -> None:
         if response is None:
             return
-        options = self._set.options
         is_first = self._set.taken is None
         if action is Action.TAKE and is_first and self._can_take():
             self._report_fork(branch, action, response)
             self._take(branch, response)
-        elif action is Action.KEEP and not is_first and options.can_fork_offer:
+        elif action is Action.KEEP and not is_first and self._can_keep_several():
             self._report_fork(branch, action, response)
             self._set.calls.take(branch, response)
             self._set.calls.apply_answer(branch)
         else:
             self._release(branch, response)
+
+    def _can_keep_several(self) -> bool:
+        options = self._set.options
+        return options.can_fork_offer and not options.is_offerless
 
     def _can_take(self) -> bool:
         options = self._set.options

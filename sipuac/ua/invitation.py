@@ -31,7 +31,8 @@ from sipuac.errors import (
     TransportFailed,
     Unreachable,
 )
-from sipuac.media.interfaces import ILocalOffer
+from sipuac.media.interfaces import ILocalOffer, IMediaFactory
+from sipuac.sdp.description import SessionDescription
 from sipuac.syntax.message import Request, Response
 from sipuac.transport.interfaces import IFlow
 from sipuac.ua.branch_report import BranchReport, report_of
@@ -66,9 +67,11 @@ class Invitation:
         invite: Request,
         flow: IFlow,
         options: InviteOptions,
-        offer: ILocalOffer,
+        offer: ILocalOffer | None,
+        factory: IMediaFactory,
         *,
-        modifiers: Sequence[Modifier] = (),
+        outgoing: Sequence[Modifier] = (),
+        incoming: Sequence[Modifier] = (),
         delegate: IInviteDelegate | None = None,
         observers: Sequence[Observer] = (),
         asked_at: float | None = None,
@@ -92,7 +95,15 @@ class Invitation:
         self._set = DialogSet(invite, options)
         self._flow = flow
         self._flows = DialogFlows(endpoint, flow, is_secure=_is_secure(invite))
-        self._media = CallMedia(offer, modifiers, self._applied, self._refused)
+        self._media = CallMedia(
+            offer,
+            factory,
+            outgoing,
+            incoming,
+            made=self._made,
+            applied=self._applied,
+            refused=self._refused,
+        )
         self._forget = forget
         self._transaction: ClientTransaction | None = None
         self._sent: Request | None = None
@@ -374,6 +385,12 @@ class Invitation:
     def _close_media(self, effect: effects.CloseMedia) -> None:
         self._media.close(effect.branch)
 
+    def _make_answer(self, effect: effects.MakeAnswer) -> None:
+        self._media.answer(effect.branch, effect.offer)
+
+    def _made(self, branch: str, answer: SessionDescription) -> None:
+        self._endpoint.submit(self._run, self._set.answer_made, branch, answer)
+
     def _applied(self, branch: str) -> None:
         self._endpoint.submit(self._run, self._set.media_applied, branch)
 
@@ -387,8 +404,8 @@ class Invitation:
         session = Session(
             self,
             effect.branch,
-            self._media.local_sdp,
-            str(effect.answer),
+            self._media.local_sdp(effect.branch),
+            str(effect.remote),
             self._media.session_of(effect.branch),
             self._clock,
         )
@@ -447,6 +464,7 @@ _PERFORMERS: dict[type, Callable[[Invitation, Any], None]] = {
     effects.AbandonInvite: Invitation._abandon,
     effects.Reply: Invitation._reply,
     effects.ApplyAnswer: Invitation._apply_answer,
+    effects.MakeAnswer: Invitation._make_answer,
     effects.ReplaceAnswer: Invitation._replace_answer,
     effects.MoveMedia: Invitation._move_media,
     effects.CloseMedia: Invitation._close_media,

@@ -201,7 +201,7 @@ def build_invite(
     target: Uri,
     flow: IFlow,
     fields: Fields,
-    offer: SessionDescription,
+    offer: SessionDescription | None,
     identifiers: Identifiers,
 ) -> Request:
     """The initial INVITE, without Via (RFC 3261 sections 8.1.1 and 13.2.1).
@@ -211,7 +211,7 @@ def build_invite(
         target: The Request-URI.
         flow: What it goes over, and where we are reached.
         fields: All further fields.
-        offer: The body.
+        offer: The body; None where the callees are to make the offers.
         identifiers: New tags and Call-IDs.
 
     Raises:
@@ -231,6 +231,8 @@ def build_invite(
     if caller.user_agent is not None:
         rows.append(("User-Agent", caller.user_agent))
     rows.extend(fields)
+    if offer is None:
+        return Request("INVITE", target, rows)
     rows.append(("Content-Type", "application/sdp"))
     return Request("INVITE", target, rows, offer.render())
 

@@ -179,7 +179,8 @@ class Inviter:
             target: The URI to call: sip, sips, or tel where there is a proxy.
             early_media: Whether the first answer in a provisional response starts the
                 media; the INVITE then asks not to be forked.
-            without_sdp: Whether the callee is to make the offer.
+            without_sdp: Whether the callees are to make the offers: each fork that
+                makes one in a reliable provisional response gets media of its own.
             answer: Which description of a dialog is its answer: "first", or "final":
                 the first one in a reliable response replaces an unreliable preview.
             reliable: "supported", or "required": a callee that cannot send provisional
@@ -205,10 +206,6 @@ class Inviter:
         """
         if self._is_drained:
             return _refused("no calls are placed any more")
-        if without_sdp and early_media:
-            return _refused("early_media means an offer in the INVITE: not without_sdp")
-        if without_sdp:
-            return _refused("without_sdp is not built yet")
         if reliable not in RELIABILITIES:
             return _refused(f"reliable is one of {', '.join(RELIABILITIES)}")
         if fork_preference not in FORK_PREFERENCES:
@@ -222,6 +219,7 @@ class Inviter:
             options = InviteOptions(
                 policy=policy,
                 answer=answer,
+                is_offerless=without_sdp,
                 has_early_media=early_media,
                 can_replace_answer=factory.can_replace_answer,
                 can_fork_offer=factory.can_fork_offer,
@@ -238,7 +236,7 @@ class Inviter:
             return _refused(str(error))
         if len(self._invitations) >= self._max_calls:
             return _refused(f"there are {self._max_calls} calls already")
-        fields = extension_fields(reliable, wants_199=early_media)
+        fields = extension_fields(reliable, wants_199=early_media or without_sdp)
         if early_media:
             fields += fork_preference_fields(fork_preference, extra)
         fields += extra
@@ -278,11 +276,15 @@ class Inviter:
     ) -> Generator[Deferred[Any], Any, Invitation]:
         asked_at = self.endpoint.clock.seconds()
         outgoing, incoming = modifiers
-        offer: ILocalOffer = yield maybeDeferred(factory.offer)
+        offer: ILocalOffer | None = None
+        if not options.is_offerless:
+            offer = yield maybeDeferred(factory.offer)
         try:
-            description: SessionDescription = yield modified(
-                offer.description, outgoing
-            )
+            if offer is not None:
+                description: SessionDescription = yield modified(
+                    offer.description, outgoing
+                )
+                offer = ModifiedOffer(offer, description)
             is_secure = isinstance(uri, SipUri) and uri.is_secure
             caller = self._caller
             hop = caller.next_hop(uri)
@@ -294,13 +296,15 @@ class Inviter:
                     uri,
                     flow,
                     fields,
-                    description,
+                    None if offer is None else offer.description,
                     self.endpoint.identifiers,
                 ),
                 flow,
                 options,
-                ModifiedOffer(offer, description),
-                modifiers=incoming,
+                offer,
+                factory,
+                outgoing=outgoing,
+                incoming=incoming,
                 delegate=delegate,
                 observers=self._observers,
                 asked_at=asked_at,
@@ -314,7 +318,8 @@ class Inviter:
                 raise
         except BaseException:
             # Also GeneratorExit and CancelledError: the offer is ours to close.
-            offer.close()
+            if offer is not None:
+                offer.close()
             raise
         return invitation
 

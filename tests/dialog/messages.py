@@ -46,8 +46,13 @@ CONTACT = "<sip:me@me.example>"
 VIA = "SIP/2.0/UDP me.example;branch=z9hG4bK1"
 
 
-def invite(*headers: tuple[str, str], uri: str = "sip:bob@example.com") -> Request:
-    """An initial INVITE with an offer, CSeq 1."""
+def invite(
+    *headers: tuple[str, str],
+    uri: str = "sip:bob@example.com",
+    is_offerless: bool = False,
+) -> Request:
+    """An initial INVITE, CSeq 1, by default with an offer."""
+    described = () if is_offerless else (("Content-Type", "application/sdp"),)
     return Request(
         "INVITE",
         uri,
@@ -60,9 +65,9 @@ def invite(*headers: tuple[str, str], uri: str = "sip:bob@example.com") -> Reque
             ("CSeq", "1 INVITE"),
             ("Contact", CONTACT),
             *headers,
-            ("Content-Type", "application/sdp"),
+            *described,
         ],
-        sdp(1000),
+        b"" if is_offerless else sdp(1000),
     )
 
 
@@ -280,7 +285,8 @@ class DialogCase(SynchronousTestCase):
         """A dialog set whose INVITE is sent."""
         asked = InviteOptions(**options)
         asked.check()
-        self.set = DialogSet(invite(*headers), asked)
+        said = invite(*headers, is_offerless=asked.is_offerless)
+        self.set = DialogSet(said, asked)
         self.set.sent()
         return self.set
 

@@ -25,10 +25,12 @@ from sipuac.dialog.options import InviteOptions
 from sipuac.dialog.session_state import SessionState
 from sipuac.errors import LocalProtocolError, TransactionTimeout, TransportFailed
 from sipuac.syntax.message import Response
-from tests.dialog.messages import invite, peer_request, response
+from tests.dialog.messages import answer, invite, peer_request, response
 from tests.dialog.monitor import Monitor, Violation
 
 LIVES = 2_000
+
+OUR_ANSWER = answer(1000)
 
 
 class Dice:
@@ -59,11 +61,15 @@ class Life:
     def __init__(self, seed: int) -> None:
         self.random = random = Random(seed)
         options = self._options()
-        self.set = DialogSet(invite(), options)
+        self.is_offerless = options.is_offerless
+        self.set = DialogSet(invite(is_offerless=self.is_offerless), options)
         may_fork = options.policy.name in ("keep-all", "dice") and (
             options.can_fork_offer
         )
-        self.monitor = Monitor(may_fork_media=may_fork)
+        self.monitor = Monitor(
+            may_fork_media=may_fork or self.is_offerless,
+            may_owe_ack=self.is_offerless,
+        )
         self.tags = ["a", "b", "c", "d"][: random.randint(1, 4)]
         if random.random() < 0.05:
             self.tags.append("")
@@ -88,6 +94,7 @@ class Life:
         while True:
             options = InviteOptions(
                 policy=random.choice(policies),
+                is_offerless=random.random() < 0.3,
                 has_early_media=random.random() < 0.7,
                 can_replace_answer=random.random() < 0.6,
                 can_fork_offer=random.random() < 0.6,
@@ -158,13 +165,17 @@ class Life:
     def _media(self) -> None:
         working = [tag for tag, has in self.monitor.media.items() if not has]
         if not working:
-            self.monitor.effects(self.set.media_applied(self.random.choice(self.tags)))
+            tag = self.random.choice(self.tags)
+            self.monitor.effects(self.set.media_applied(tag))
             return
         tag = self.random.choice(working)
         if self.random.random() < 0.75:
             self.log.append(f"applied {tag}")
             self.monitor.media[tag] = True
-            self.monitor.effects(self.set.media_applied(tag))
+            if self.is_offerless:
+                self.monitor.effects(self.set.answer_made(tag, OUR_ANSWER))
+            else:
+                self.monitor.effects(self.set.media_applied(tag))
         else:
             self.log.append(f"refused {tag}")
             self.monitor.effects(self.set.media_refused(tag, "no"))

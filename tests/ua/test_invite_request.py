@@ -249,7 +249,7 @@ class RefusalTests(PeerTestCase):
             {"on_fork": "cancel-extras"},
             {"on_fork": "unheard-of"},
             {"early_media": True, "without_sdp": True},
-            {"without_sdp": True},
+            {"without_sdp": True, "on_fork": "keep-all"},
             {"answer": "last"},
             {"reliable": "maybe"},
             {"answer_timeout": 0},
