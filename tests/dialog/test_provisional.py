@@ -169,7 +169,7 @@ class ProvisionalTests(DialogCase):
         dialogs = self.begin()
         said = self.receive(183, port=2000)[0].without("Content-Type")
         effects = self.begin().response_received(said)
-        warning = ProtocolWarning("a body without Content-Type is ignored", "a")
+        warning = ProtocolWarning("a body is ignored: a body without Content-Type", "a")
         self.assertEqual(effects, [*progress(said), Report(warning)])
         self.assertEqual(list(dialogs.branches), ["a"])
 
