@@ -126,6 +126,23 @@ class OfferlessTests(CallTestCase):
         self.assertEqual(answered_ports(mobile), [40000])
         self.settle()
 
+    def test_an_answer_that_is_none(self) -> None:
+        """What the modifiers make of our answer must answer the offer: else it counts
+        as a refusal (3264-6-a).
+        """
+
+        def spoil(answer: SessionDescription) -> SessionDescription:
+            stream = "m=video 4000 RTP/AVP 96"
+            return SessionDescription.of_lines([*answer.lines, stream])
+
+        desk = self.phone("desk", answer(0.1))
+        self.ring()
+        call = self.invite(without_sdp=True, modifiers=[spoil])
+        self.advance(1)
+        self.failureResultOf(call.established, MediaRefused)
+        self.assertEqual(answered_ports(desk), [0])
+        self.settle()
+
     def test_two_answers_at_once(self) -> None:
         """The later 200 gets ACK with the refusing answer, and BYE."""
         meeting = Meeting(2)
