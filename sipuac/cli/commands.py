@@ -60,7 +60,8 @@ async def run_demo(reactor: Any, options: DemoOptions) -> int:
     """`sipuac demo`: the exit status, when the demo is over; arguments as above."""
     from sipuac.cli.demo import Demo  # the peers, which nothing else needs
 
-    demo = Demo(reactor, sys.stdout)
+    is_offerless = bool(options["offerless"])
+    demo = Demo(reactor, sys.stdout, is_offerless=is_offerless)
     signals = SignalWatch(reactor, demo.interrupt)
     signals.start()
     try:

@@ -41,6 +41,14 @@ answers in the same instant as the desk.
 
 """
 
+_OFFERLESS_STORY = """\
+One INVITE without an offer goes to a proxy that forks it to three phones. The desk and
+the mobile both make an offer in a reliable response, and each gets media of its own and
+its answer in its PRACK; the third phone keeps silent and answers in the same instant as
+the desk.
+
+"""
+
 
 class _Watcher(InviteDelegate):
     """Keeps the events of the call."""
@@ -59,15 +67,16 @@ class Demo:
     Args:
         reactor: Opens sockets on loopback; Any, as it provides many interfaces.
         stdout: Where it is shown.
-        peers: The proxy and the phones.
+        is_offerless: Whether the phones make the offers.
     """
 
     def __init__(
-        self, reactor: Any, stdout: TextIO, peers: DemoPeers | None = None
+        self, reactor: Any, stdout: TextIO, *, is_offerless: bool = False
     ) -> None:
         self._reactor = reactor
         self._stdout = stdout
-        self._peers = peers or DemoPeers(reactor)
+        self._is_offerless = is_offerless
+        self._peers = DemoPeers(reactor, is_offerless=is_offerless)
         self._trace = Trace()
         self._watcher = _Watcher()
         self._running: Deferred[int] | None = None
@@ -116,7 +125,8 @@ class Demo:
         try:
             if service.endpoint is not None:
                 service.endpoint.add_tracer(self._trace)
-            self._stdout.write(_STORY)
+            story = _OFFERLESS_STORY if self._is_offerless else _STORY
+            self._stdout.write(story)
             self._stdout.flush()
             await self._talk(service)
         finally:
@@ -125,7 +135,10 @@ class Demo:
     async def _talk(self, service: InviterService) -> None:
         """Call, wait for the answer, talk, hang up, and wait for the last branch."""
         invitation = self._invitation = await service.invite(
-            self._peers.target_uri, early_media=True, delegate=self._watcher
+            self._peers.target_uri,
+            early_media=not self._is_offerless,
+            without_sdp=self._is_offerless,
+            delegate=self._watcher,
         )
         if self._signal is not None:
             invitation.cancel()

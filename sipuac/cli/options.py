@@ -86,12 +86,19 @@ class CallOptions(SharedOptions):
 class DemoOptions(usage.Options):
     """Options of `sipuac demo`."""
 
-    synopsis = ""
+    synopsis = "[options]"
     longdesc = (
         "Places a call with early media through an embedded proxy that forks it to "
         "three embedded phones, all on loopback sockets; draws what went over the "
         "wire, says what was cancelled, and ends. Needs no server and no network."
     )
+    optFlags: ClassVar = [
+        [
+            "offerless",
+            None,
+            "Let the phones make the offers: media of its own for each",
+        ],
+    ]
 
 
 class Options(usage.Options):

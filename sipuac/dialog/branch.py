@@ -19,9 +19,11 @@ from typing import ClassVar
 
 from sipuac.dialog.dialog import Dialog, DialogState
 from sipuac.dialog.fork_policy import BranchView
+from sipuac.dialog.reliable import ReliableOrder
 from sipuac.dialog.session_state import SessionMachine
 from sipuac.machine import Transitions, step
 from sipuac.sdp.description import SessionDescription
+from sipuac.sdp.exchange import Exchange
 
 
 class BranchState(str, Enum):
@@ -78,7 +80,11 @@ class Branch:
     Attributes:
         tag: Its To tag, "" where it has none.
         number: Its place in the order in which the dialogs showed, from 1.
-        answer: The session description that counts as its answer; None so far.
+        order: Which of its reliable provisional responses are in order.
+        exchange: What its session descriptions are: offer, answer or neither.
+        owed: What waits for our answer to the callee's offer, to carry it: the RAck of
+            a PRACK, or "ACK"; None where nothing does.
+        remote: The callee's session description that counts; None so far.
         media: Whether the media has that answer.
         moved_from: The branch that had the media before this one.
         bye_number: Number of the BYE that counts; the result of an older one does not.
@@ -94,10 +100,10 @@ class Branch:
 
     __slots__ = (
         "allows_update",
-        "answer",
         "bye_number",
         "contact",
         "dialog",
+        "exchange",
         "fate",
         "is_acked",
         "is_bye_confirmed",
@@ -105,6 +111,9 @@ class Branch:
         "media",
         "moved_from",
         "number",
+        "order",
+        "owed",
+        "remote",
         "session",
         "state",
         "status",
@@ -138,12 +147,17 @@ class Branch:
     }
     # fmt: on
 
-    def __init__(self, tag: str, number: int, dialog: Dialog) -> None:
+    def __init__(
+        self, tag: str, number: int, dialog: Dialog, exchange: Exchange
+    ) -> None:
         self.tag = tag
         self.number = number
         self.dialog = dialog
         self.state = BranchState.EARLY
-        self.answer: SessionDescription | None = None
+        self.order = ReliableOrder()
+        self.exchange = exchange
+        self.owed: str | None = None
+        self.remote: SessionDescription | None = None
         self.media = MediaState.NONE
         self.moved_from: str | None = None
         self.session: SessionMachine | None = None
@@ -159,6 +173,11 @@ class Branch:
     def handle(self, event: BranchEvent) -> None:
         """Move, where the event means something in this state."""
         step(self, event)
+
+    @property
+    def owes_ack(self) -> bool:
+        """Whether its ACK waits for our answer."""
+        return self.owed == "ACK"
 
     @property
     def is_early(self) -> bool:
@@ -178,5 +197,5 @@ class Branch:
     def view(self, media_tag: str | None) -> BranchView:
         """What a fork policy may see."""
         return BranchView(
-            self.tag, self.answer is not None, self.is_early, self.tag == media_tag
+            self.tag, self.remote is not None, self.is_early, self.tag == media_tag
         )

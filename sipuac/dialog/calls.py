@@ -9,10 +9,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sipuac.dialog.branch import Branch, MediaState
-from sipuac.dialog.effects import ApplyAnswer, Establish, Take
+from sipuac.dialog.effects import (
+    ApplyAnswer,
+    Establish,
+    MakeAnswer,
+    ReplaceAnswer,
+    Take,
+)
 from sipuac.dialog.events import Answered
 from sipuac.dialog.session_state import SessionEvent, SessionMachine, SessionState
+from sipuac.dialog.timers import media_timer
 from sipuac.errors import CallFailed, Cancelled, MediaRefused, SipError
+from sipuac.sdp.description import SessionDescription
 from sipuac.syntax.message import Request, Response
 
 if TYPE_CHECKING:
@@ -53,10 +61,43 @@ class Calls:
         """Give the branch's answer to the media, or go on if it has it already."""
         if branch.media is MediaState.APPLIED:
             self._establish(branch)
-        elif branch.media is MediaState.NONE and branch.answer is not None:
+        elif self._set.options.is_offerless:
+            self._answer_offer(branch)
+        elif branch.media is MediaState.NONE and branch.remote is not None:
             branch.media = MediaState.APPLYING
             branch.moved_from = None
-            self._outbox.emit(ApplyAnswer(branch.tag, branch.answer))
+            self._outbox.emit(ApplyAnswer(branch.tag, branch.remote))
+
+    def _answer_offer(self, branch: Branch) -> None:
+        """The call was taken here; its media is to answer, if it does not already."""
+        if branch.owed is not None:
+            if branch.media is MediaState.NONE:
+                self.make_answer(branch)
+        elif branch.media is MediaState.NONE:
+            # It was closed at a 199, and what it had agreed with the callee is gone.
+            error = MediaRefused("the media of this dialog was closed before its 2xx")
+            self.undo(branch, error, 488)
+
+    def make_answer(self, branch: Branch) -> None:
+        """Have the media of this branch answer the callee's offer."""
+        if branch.remote is not None:
+            branch.media = MediaState.APPLYING
+            self._outbox.emit(MakeAnswer(branch.tag, branch.remote))
+            seconds = self._set.options.media_timeout
+            self._outbox.start_timer(media_timer(branch.tag), seconds)
+
+    def answer_made(self, branch: Branch, answer: SessionDescription) -> None:
+        """The media has answered: send that, and it runs."""
+        self._outbox.stop_timer(media_timer(branch.tag))
+        self._set.acknowledgements.answer(branch, answer)
+        self.answer_applied(branch)
+
+    def replace_answer(self, branch: Branch) -> None:
+        """The answer itself differs from its preview: the media is to have it."""
+        if branch.media is not MediaState.NONE and branch.remote is not None:
+            branch.media = MediaState.APPLYING
+            branch.moved_from = None
+            self._outbox.emit(ReplaceAnswer(branch.tag, branch.remote))
 
     def answer_applied(self, branch: Branch) -> None:
         """The media has taken the answer that it was given."""
@@ -65,23 +106,32 @@ class Calls:
         self._establish(branch)
 
     def _establish(self, branch: Branch) -> None:
-        if branch.has_call and branch.session is not None and branch.answer is not None:
+        if branch.has_call and branch.session is not None and branch.remote is not None:
             branch.session.handle(SessionEvent.STANDS)
             branch.fate = "established"
             self._stood = self._stood or branch
-            self._outbox.emit(Establish(branch.tag, branch.answer))
+            self._outbox.emit(Establish(branch.tag, branch.remote))
+            if self._set.options.is_offerless:
+                self._close_other_media(branch)
 
-    def answer_refused(self, branch: Branch, message: str) -> None:
-        """The media cannot take the answer: that dialog is ended."""
+    def _close_other_media(self, branch: Branch) -> None:
+        """The call stands: the media of the other forks closes."""
+        for other in self._set.branches.values():
+            if other is not branch and not other.has_call:
+                self._set.endings.close_media(other)
+
+    def refused(self, branch: Branch, message: str) -> None:
+        """The media cannot take the answer, or the offer: that dialog is ended."""
+        what = "offer" if self._set.options.is_offerless else "answer"
         self._set.endings.close_media(branch)
         self._set.forks.answer_refused(branch)
-        error = MediaRefused(f"the media refused the answer: {message}")
+        error = MediaRefused(f"the media refused the {what}: {message}")
         if branch.has_call:
             self.undo(branch, error, 488)
             return
         self._set.attempt.refusal = error
         self._outbox.warn(str(error), branch.tag)
-        fate = "its answer was refused by the media"
+        fate = f"its {what} was refused by the media"
         self._set.endings.end_early(branch, fate, "Not acceptable here", 488)
         self._set.forks.lost(branch)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS"
+ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK"
 ALLOWED_METHODS = frozenset(ALLOW.split(", "))
 
 ACCEPT = "application/sdp"
@@ -14,4 +14,4 @@ KNOWN_METHODS = ALLOWED_METHODS | frozenset(
 )
 
 # Option tags that a peer may Require of us inside a dialog.
-UNDERSTOOD_EXTENSIONS: frozenset[str] = frozenset()
+UNDERSTOOD_EXTENSIONS: frozenset[str] = frozenset(["100rel"])

@@ -4,28 +4,34 @@ Events go in by the methods of `DialogSet`, each of which returns the effects to
 perform. This file knows what each message means for the dialog that it belongs to.
 The rest is in its parts: `attempt` knows how far the INVITE is, `forks` which dialog
 has the media and what is done about the others, `calls` what a 2xx becomes; `endings`
-ends a single dialog; `branch` is one dialog and what became of it.
+ends a single dialog; `branch` is one dialog and what became of it. `exchanges` knows
+what a session description is, `reliability` and `acknowledgements` PRACK and ACK.
 """
 
 from __future__ import annotations
 
 from sipuac.dialog import outcome
+from sipuac.dialog.acknowledgements import Acknowledgements
 from sipuac.dialog.attempt import Attempt, Phase
 from sipuac.dialog.branch import Branch, BranchEvent, BranchState, MediaState
 from sipuac.dialog.calls import Calls
-from sipuac.dialog.descriptions import description_of
 from sipuac.dialog.dialog import Dialog
-from sipuac.dialog.effects import Effect, Progress, RepeatAck, Reply, SendAck
+from sipuac.dialog.effects import Effect, Progress, RepeatAck, Reply
 from sipuac.dialog.endings import Endings
 from sipuac.dialog.events import InviteSent, Provisional, Trying
+from sipuac.dialog.exchanges import Exchanges
 from sipuac.dialog.forks import Forks
 from sipuac.dialog.options import InviteOptions
 from sipuac.dialog.outbox import Outbox
 from sipuac.dialog.peer_requests import answer_to
+from sipuac.dialog.reliability import Reliability
+from sipuac.dialog.reliable import Verdict
+from sipuac.dialog.requests import Requests
 from sipuac.dialog.session_state import SessionEvent, SessionMachine
 from sipuac.dialog.timers import DialogTimer
 from sipuac.errors import Cancelled, ParseError, RemoteProtocolError, Unreachable
-from sipuac.sdp.difference import difference
+from sipuac.sdp.description import SessionDescription
+from sipuac.sdp.patterns import Carrier
 from sipuac.syntax.message import Request, Response, response_to
 
 
@@ -36,18 +42,23 @@ class DialogSet:
         invite: The INVITE.
         options: What was asked of it.
         branches: Every dialog by its To tag, in the order in which they showed.
-        outbox, endings, attempt, calls, forks: Its parts.
+        outbox, requests, acknowledgements, endings, exchanges, reliability, attempt,
+            calls, forks: Its parts.
     """
 
     __slots__ = (
+        "acknowledgements",
         "attempt",
         "branches",
         "calls",
         "endings",
+        "exchanges",
         "forks",
         "invite",
         "options",
         "outbox",
+        "reliability",
+        "requests",
     )
 
     def __init__(self, invite: Request, options: InviteOptions) -> None:
@@ -55,7 +66,11 @@ class DialogSet:
         self.options = options
         self.branches: dict[str, Branch] = {}
         self.outbox = Outbox()
-        self.endings = Endings(self.outbox)
+        self.requests = Requests(self.outbox)
+        self.acknowledgements = Acknowledgements(self.outbox, self.requests)
+        self.endings = Endings(self.outbox, self.requests, self.acknowledgements)
+        self.exchanges = Exchanges(self)
+        self.reliability = Reliability(self)
         self.attempt = Attempt(self)
         self.calls = Calls(self)
         self.forks = Forks(self)
@@ -111,6 +126,7 @@ class DialogSet:
         """A timer that was asked for has run out."""
         if not self.outbox.timer_fired(timer):
             return []
+        timer, _, tag = timer.partition(" ")
         if timer == DialogTimer.ANSWER:
             self.attempt.close(outcome.answer_timeout(self.options.answer_timeout))
         elif timer == DialogTimer.CANCEL:
@@ -121,6 +137,9 @@ class DialogSet:
             self.forks.hold_is_over()
         elif timer == DialogTimer.GRACE:
             self.forks.grace_is_over()
+        elif timer == DialogTimer.MEDIA:
+            seconds = self.options.media_timeout
+            self.calls.refused(self.branches[tag], f"no answer in {seconds:g} s")
         return self._finish()
 
     def hang_up(self, message: str = "cancelled by the caller") -> list[Effect]:
@@ -178,11 +197,13 @@ class DialogSet:
         self, number: int, result: Response | Unreachable
     ) -> list[Effect]:
         """A request of ours in a dialog has its final response, or will have none."""
-        finished = self.endings.finished(number)
+        finished = self.requests.finished(number)
         if finished is not None:
             branch, method = finished
             if method == "BYE":
                 self.endings.bye_finished(branch, number, result)
+            elif method == "PRACK":
+                self.reliability.prack_finished(branch, result)
             else:
                 if isinstance(result, Response) and result.is_success:
                     branch.dialog.refreshed_by(method, result)
@@ -196,53 +217,69 @@ class DialogSet:
             self.calls.answer_applied(branch)
         return self._finish()
 
-    def media_refused(self, tag: str, message: str) -> list[Effect]:
-        """The media of this branch cannot take its answer."""
+    def answer_made(self, tag: str, answer: SessionDescription) -> list[Effect]:
+        """The media of this branch has answered the callee's offer."""
         branch = self.branches.get(tag)
         if branch is not None and branch.media is MediaState.APPLYING:
-            self.calls.answer_refused(branch, message)
+            self.calls.answer_made(branch, answer)
+        return self._finish()
+
+    def media_refused(self, tag: str, message: str) -> list[Effect]:
+        """The media of this branch cannot take its answer, or the callee's offer."""
+        branch = self.branches.get(tag)
+        if branch is not None and branch.media is MediaState.APPLYING:
+            self.calls.refused(branch, message)
         return self._finish()
 
     # Provisional responses
 
     def _provisional(self, response: Response) -> None:
         tag = response.to_tag
-        self._report_provisional(response, tag)
         branch = None if tag is None else self.branches.get(tag)
-        is_199 = response.status == 199
-        if tag is None or (branch is None and not is_199):
-            self.outbox.emit(Progress(response))
-        elif branch is None:
-            self.outbox.warn("a 199 of an unknown early dialog is discarded", tag)
-        elif branch.is_early:
-            self.outbox.emit(Progress(response))
-        self.attempt.proceed()
-        if tag is None:
-            return
-        if branch is None and not is_199:
-            self._progressed(self._new_branch(tag), response, is_new=True)
-        elif branch is not None and branch.is_early:
-            if is_199:
-                self._terminated(branch, response)
-            else:
-                self._progressed(branch, response, is_new=False)
+        verdict = self.reliability.judge(branch, response)
+        if verdict is Verdict.UNRELIABLE or verdict is Verdict.IN_ORDER:
+            self._process(response, branch, is_reliable=verdict is Verdict.IN_ORDER)
+        else:
+            self.attempt.proceed()
 
-    def _report_provisional(self, response: Response, tag: str | None) -> None:
-        is_reliable = response.has_token("Require", "100rel")
+    def _process(
+        self, response: Response, branch: Branch | None, *, is_reliable: bool
+    ) -> None:
+        """A provisional response that is to be processed."""
+        tag = response.to_tag
+        is_199 = response.status == 199
+        # A reliable 199 wants its PRACK even where its dialog was not known (RFC 6228).
+        is_new = branch is None and tag is not None and (is_reliable or not is_199)
         self.outbox.report(
             Provisional(response.status, response.reason, tag, reliable=is_reliable)
         )
-        if is_reliable:
-            message = "a reliable provisional response although 100rel was not offered"
-            self.outbox.warn(message, tag)
+        if tag is None and is_reliable:
+            self.outbox.warn("no PRACK can be sent: the response has no To tag")
+        if tag is None or is_new or (branch is not None and branch.is_early):
+            self.outbox.emit(Progress(response))
+        elif branch is None:
+            self.outbox.warn("a 199 of an unknown early dialog is discarded", tag)
+        self.attempt.proceed()
+        if is_new and tag is not None:
+            branch = self._new_branch(tag)
+            branch.order.judge(response)
+        if branch is None or not branch.is_early:
+            return
+        if is_199 and not is_reliable:
+            self._terminated(branch, response)
+        else:
+            self._progressed(branch, response, is_new, is_reliable)
 
     def _new_branch(self, tag: str) -> Branch:
         dialog = Dialog(self.invite, tag or None)
-        branch = Branch(tag, len(self.branches) + 1, dialog)
+        exchange = self.exchanges.begin()
+        branch = Branch(tag, len(self.branches) + 1, dialog, exchange)
         self.branches[tag] = branch
         return branch
 
-    def _progressed(self, branch: Branch, response: Response, *, is_new: bool) -> None:
+    def _progressed(
+        self, branch: Branch, response: Response, is_new: bool, is_reliable: bool
+    ) -> None:
         try:
             branch.dialog.learn(response)
         except ParseError as error:
@@ -251,39 +288,39 @@ class DialogSet:
         branch.status = response.status
         if response.get("Allow") is not None:
             branch.allows_update = response.has_token("Allow", "UPDATE")
-        has_brought = self._take_answer(branch, response)
-        if not self.attempt.is_closing:
+        # Where no PRACK can be sent, nothing that it would have to answer counts.
+        can_prack = is_reliable and branch.dialog.remote_target is not None
+        carrier = Carrier.RELIABLE if can_prack else Carrier.PROVISIONAL
+        has_brought = self.exchanges.take(branch, response, carrier)
+        if is_reliable:
+            self._acknowledge_provisional(branch, response, has_brought)
+        if response.status == 199:
+            self._terminated(branch, response)
+        elif not self.attempt.is_closing:
             self.forks.progressed(branch, response, is_new, has_brought)
+
+    def _acknowledge_provisional(
+        self, branch: Branch, response: Response, has_brought: bool
+    ) -> None:
+        has_offer = self.options.is_offerless and has_brought
+        self.acknowledgements.prack(branch, response, has_offer=has_offer)
+        if not has_offer:
+            if self.options.is_offerless and branch.remote is None:
+                message = "the first reliable response should have made the offer"
+                self.outbox.warn(message, branch.tag)
+        elif self.attempt.is_closing or response.status == 199:
+            self.acknowledgements.refuse(branch)
+        else:
+            self.calls.make_answer(branch)
 
     def _terminated(self, branch: Branch, response: Response) -> None:
         """A 199: that early dialog ends, no other (RFC 6228 section 4)."""
         causes = [str(r.cause) for r in response.reasons if r.cause is not None]
         code = causes[0] if causes else "unknown"
+        # PRACK is the one request that may follow a 199 (RFC 6228 section 7).
+        self.acknowledgements.refuse(branch)
         self.endings.early_gone(branch, "199", f"ended by 199, status {code}")
         self.forks.lost(branch)
-
-    def _take_answer(self, branch: Branch, response: Response) -> bool:
-        """Take the first session description of a dialog as its answer (13.2.1).
-
-        Returns:
-            Whether this response brought it.
-        """
-        description, oddity = description_of(response)
-        if oddity is not None:
-            self.outbox.warn(oddity, branch.tag)
-        if description is None:
-            return False
-        if branch.answer is None:
-            branch.answer = description
-            return True
-        changed = difference(branch.answer, description)
-        if changed:
-            # RFC 3261 13.2.1: the UAC "MUST treat the first session description it
-            # receives as the answer, and MUST ignore any session descriptions in
-            # subsequent responses to the initial INVITE."
-            message = f"a later session description is ignored: {changed}"
-            self.outbox.warn(message, branch.tag)
-        return False
 
     # 2xx
 
@@ -293,7 +330,9 @@ class DialogSet:
         if self.phase is Phase.FORGOTTEN:
             return
         if branch is not None and branch.is_acked:
-            self.outbox.emit(RepeatAck(tag))
+            # An ACK that waits for the media goes out as soon as it can.
+            if not branch.owes_ack:
+                self.outbox.emit(RepeatAck(tag))
             return
         if self.attempt.is_over:
             # RFC 3261 13.2.2.4: 64*T1 after the first one "no more new 2xx responses
@@ -306,23 +345,24 @@ class DialogSet:
         has_target = branch.dialog.confirm(response)
         branch.contact = response.get("Contact") or branch.contact
         branch.status = response.status
-        self._acknowledge(branch)
-        if branch.is_unwanted or self.attempt.is_closing:
+        branch.handle(BranchEvent.CONFIRMED)
+        is_wanted = not (branch.is_unwanted or self.attempt.is_closing)
+        if self.options.is_offerless:
+            has_brought = self.exchanges.take(branch, response, Carrier.FINAL)
+            self.acknowledgements.ack(branch, has_offer=has_brought)
+        else:
+            self.acknowledgements.ack(branch, has_offer=False)
+            if is_wanted:
+                self.exchanges.take(branch, response, Carrier.FINAL)
+        if not is_wanted:
             self._release(branch)
-            return
-        self._take_answer(branch, response)
-        if not has_target:
+        elif not has_target:
             error = RemoteProtocolError("the 2xx has no usable Contact")
             self.calls.undo(branch, error, 400)
-        elif branch.answer is None:
+        elif branch.remote is None:
             self.calls.undo(branch, outcome.no_description(response), 488)
         else:
             self.forks.answered(branch, response, is_new)
-
-    def _acknowledge(self, branch: Branch) -> None:
-        branch.handle(BranchEvent.CONFIRMED)
-        dialog = branch.dialog
-        self.outbox.emit(SendAck(branch.tag, dialog.ack(), dialog.next_hop()))
 
     def _release(self, branch: Branch) -> None:
         """A 2xx of a dialog that is not to be the session: BYE."""

@@ -78,6 +78,28 @@ class ApplyAnswer:
 
 
 @dataclass(frozen=True, slots=True)
+class MakeAnswer:
+    """Ask the media of this branch for its answer to the callee's offer.
+
+    It is opened first. The outcome goes to `DialogSet.answer_made` or `media_refused`.
+    """
+
+    branch: str
+    offer: SessionDescription
+
+
+@dataclass(frozen=True, slots=True)
+class ReplaceAnswer:
+    """Give this answer to the media of this branch in place of the one it has.
+
+    The outcome goes to `DialogSet.media_applied` or `media_refused`.
+    """
+
+    branch: str
+    answer: SessionDescription
+
+
+@dataclass(frozen=True, slots=True)
 class MoveMedia:
     """Give the open media session of one branch to another one, with its answer.
 
@@ -120,10 +142,13 @@ class Take:
 
 @dataclass(frozen=True, slots=True)
 class Establish:
-    """The call of this branch stands: media has both descriptions."""
+    """The call of this branch stands: media has both descriptions.
+
+    `remote` is the callee's: its answer, or its offer.
+    """
 
     branch: str
-    answer: SessionDescription
+    remote: SessionDescription
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +188,8 @@ Effect = (
     | AbandonInvite
     | Reply
     | ApplyAnswer
+    | MakeAnswer
+    | ReplaceAnswer
     | MoveMedia
     | CloseMedia
     | Report

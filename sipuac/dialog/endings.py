@@ -1,4 +1,4 @@
-"""How one dialog is ended, and what becomes of the requests that we send in it.
+"""How one dialog is ended, and what its end means for its call.
 
 An early dialog and a confirmed one are both ended by BYE (RFC 3261 section 15). What
 answers a BYE ends the dialog whatever it is; but a phone that may not have had the BYE
@@ -8,11 +8,14 @@ is remembered, because its 2xx may still come.
 from __future__ import annotations
 
 from sipuac.dialog import outcome
+from sipuac.dialog.acknowledgements import Acknowledgements
 from sipuac.dialog.branch import Branch, BranchEvent, BranchState, MediaState
-from sipuac.dialog.effects import CloseMedia, EndSession, SendInDialog
+from sipuac.dialog.effects import CloseMedia, EndSession
 from sipuac.dialog.events import EarlyDialogEnded, ExtraEnded
 from sipuac.dialog.outbox import Outbox
+from sipuac.dialog.requests import Requests
 from sipuac.dialog.session_state import SessionEvent, SessionState
+from sipuac.dialog.timers import media_timer
 from sipuac.errors import Unreachable
 from sipuac.syntax.message import Response
 
@@ -20,36 +23,14 @@ from sipuac.syntax.message import Response
 class Endings:
     """Ends the dialogs of one INVITE, each by itself."""
 
-    __slots__ = ("_next_number", "_outbox", "_pending")
+    __slots__ = ("_acknowledgements", "_outbox", "_requests")
 
-    def __init__(self, outbox: Outbox) -> None:
+    def __init__(
+        self, outbox: Outbox, requests: Requests, acknowledgements: Acknowledgements
+    ) -> None:
         self._outbox = outbox
-        self._next_number = 0
-        self._pending: dict[int, tuple[Branch, str]] = {}
-
-    # Requests of ours
-
-    def send(
-        self,
-        branch: Branch,
-        method: str,
-        headers: tuple[tuple[str, str], ...] = (),
-        *,
-        has_contact: bool = False,
-    ) -> int:
-        """Send a request in this branch; its number comes back to `finished`."""
-        self._next_number += 1
-        number = self._next_number
-        dialog = branch.dialog
-        request = dialog.request(method, headers=headers, has_contact=has_contact)
-        self._pending[number] = (branch, method)
-        effect = SendInDialog(branch.tag, number, request, dialog.next_hop())
-        self._outbox.emit(effect)
-        return number
-
-    def finished(self, number: int) -> tuple[Branch, str] | None:
-        """Which request this was: its branch and method; None for none that waits."""
-        return self._pending.pop(number, None)
+        self._requests = requests
+        self._acknowledgements = acknowledgements
 
     # An end of ours
 
@@ -96,7 +77,7 @@ class Endings:
         self.close_media(branch)
         branch.handle(BranchEvent.BYE_SENT)
         headers = () if reason is None else (reason,)
-        branch.bye_number = self.send(branch, "BYE", headers)
+        branch.bye_number = self._requests.send(branch, "BYE", headers)
 
     def bye_finished(
         self, branch: Branch, number: int, result: Response | Unreachable
@@ -154,7 +135,12 @@ class Endings:
             branch.handle(BranchEvent.LOST)
 
     def close_media(self, branch: Branch) -> None:
-        """Stop and free the media of this branch, if it has any."""
+        """Stop and free the media of this branch, if it has any.
+
+        An offer that it has not answered gets the refusing answer.
+        """
+        self._acknowledgements.refuse(branch)
+        self._outbox.stop_timer(media_timer(branch.tag))
         if branch.media is not MediaState.NONE:
             branch.media = MediaState.NONE
             self._outbox.emit(CloseMedia(branch.tag))

@@ -65,7 +65,7 @@ class Forks:
         self._endings = dialog_set.endings
         self.media: Branch | None = None
         hold = dialog_set.options.fork_hold
-        self._vigil = Vigil(self._outbox, self._endings, hold)
+        self._vigil = Vigil(self._outbox, dialog_set.requests, hold)
         # Whose answer our offer has got, and how many dialogs had shown by then.
         self._answered_by: Branch | None = None
         self._showed_by_then = 0
@@ -105,9 +105,10 @@ class Forks:
         """Whether our offer is free for this branch's answer.
 
         Media that cannot replace its answer has lost its offer to the first one. Such a
-        newcomer's 2xx would have to be adopted, with a fresh offer.
+        newcomer's 2xx would have to be adopted, with a fresh offer. Where the callees
+        make the offers, each has media of its own.
         """
-        if self._set.options.can_replace_answer:
+        if self._set.options.can_replace_answer or self._set.options.is_offerless:
             return True
         return self._answered_by is None or self._answered_by is branch
 
@@ -157,7 +158,7 @@ class Forks:
         if not self._set.options.has_early_media or self._is_in_grace:
             return
         for branch in reversed(newcomers or list(self._set.branches.values())):
-            if branch.is_early and branch.answer is not None:
+            if branch.is_early and branch.remote is not None:
                 if self._can_have_media(branch):
                     self._choose(branch, branch.number)
                 return
@@ -240,7 +241,7 @@ class Forks:
         elif (
             action is Action.MOVE_MEDIA
             and response is not None
-            and branch.answer is not None
+            and branch.remote is not None
             and self.media not in (None, branch)
             and self._set.options.can_replace_answer
         ):
@@ -256,17 +257,20 @@ class Forks:
     ) -> None:
         if response is None:
             return
-        options = self._set.options
         is_first = self._set.taken is None
         if action is Action.TAKE and is_first and self._can_take():
             self._report_fork(branch, action, response)
             self._take(branch, response)
-        elif action is Action.KEEP and not is_first and options.can_fork_offer:
+        elif action is Action.KEEP and not is_first and self._can_keep_several():
             self._report_fork(branch, action, response)
             self._set.calls.take(branch, response)
             self._set.calls.apply_answer(branch)
         else:
             self._release(branch, response)
+
+    def _can_keep_several(self) -> bool:
+        options = self._set.options
+        return options.can_fork_offer and not options.is_offerless
 
     def _can_take(self) -> bool:
         options = self._set.options
@@ -312,13 +316,13 @@ class Forks:
         media = self.media
         self._set_media(branch, len(self._set.branches))
         self._vigil.drop(branch)
-        if media is None or media.media is MediaState.NONE or branch.answer is None:
+        if media is None or media.media is MediaState.NONE or branch.remote is None:
             self._set.calls.apply_answer(branch)
             return
         media.media = MediaState.NONE
         branch.media = MediaState.APPLYING
         branch.moved_from = media.tag
-        self._outbox.emit(MoveMedia(media.tag, branch.tag, branch.answer))
+        self._outbox.emit(MoveMedia(media.tag, branch.tag, branch.remote))
 
     # Does the media dialog live?
 

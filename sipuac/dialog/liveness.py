@@ -10,10 +10,10 @@ from __future__ import annotations
 from enum import Enum
 
 from sipuac.dialog.branch import Branch
-from sipuac.dialog.endings import Endings
 from sipuac.dialog.events import Probe
 from sipuac.dialog.fork_policy import Action
 from sipuac.dialog.outbox import Outbox
+from sipuac.dialog.requests import Requests
 from sipuac.dialog.timers import DialogTimer
 from sipuac.errors import TransactionTimeout, Unreachable
 from sipuac.syntax.message import Response
@@ -35,13 +35,13 @@ class Vigil:
             lives.
     """
 
-    __slots__ = ("_endings", "_hold", "_number", "_outbox", "_was_answered", "held")
+    __slots__ = ("_hold", "_number", "_outbox", "_requests", "_was_answered", "held")
 
-    def __init__(self, outbox: Outbox, endings: Endings, hold: float) -> None:
+    def __init__(self, outbox: Outbox, requests: Requests, hold: float) -> None:
         """Args: `hold`: how long a newcomer waits at most, in seconds."""
         self.held: dict[str, Action] = {}
         self._outbox = outbox
-        self._endings = endings
+        self._requests = requests
         self._hold = hold
         self._number = 0
         self._was_answered = False
@@ -65,7 +65,9 @@ class Vigil:
             return
         self._was_answered = False
         method = _probe_of(media)
-        self._number = self._endings.send(media, method, has_contact=method == "UPDATE")
+        self._number = self._requests.send(
+            media, method, has_contact=method == "UPDATE"
+        )
 
     def probe_finished(
         self, media: Branch, number: int, method: str, result: Response | Unreachable

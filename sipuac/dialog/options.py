@@ -16,12 +16,18 @@ _POLICY_ATTRIBUTES = (
 )
 
 
+_TIMES = ("answer_timeout", "fork_hold", "fork_grace", "linger", "media_timeout")
+
+
 @dataclass(frozen=True, slots=True)
 class InviteOptions:
     """Times are seconds.
 
     Attributes:
         policy: What to do about forks.
+        answer: "first" or "final": whether the first description in a reliable response
+            replaces one that came before it in an unreliable one.
+        is_offerless: Whether the callees make the offers: the INVITE has none.
         has_early_media: Whether the first answer in a provisional response starts
             the media.
         can_replace_answer, can_fork_offer: What the media can do.
@@ -30,10 +36,13 @@ class InviteOptions:
         fork_hold: How long a newcomer waits for news of the media dialog.
         fork_grace: How long the media dialog has to answer after an extra did.
         max_extras: How many extras are ended before the call fails.
+        media_timeout: How long the media may take to answer an offer of a callee.
         linger: 64*T1: how long 2xx may still come after a final response.
     """
 
     policy: ForkPolicy = field(default_factory=FirstAnswer)
+    answer: str = "first"
+    is_offerless: bool = False
     has_early_media: bool = False
     can_replace_answer: bool = True
     can_fork_offer: bool = True
@@ -43,6 +52,7 @@ class InviteOptions:
     fork_grace: float = 4.0
     max_extras: int = 8
     linger: float = 32.0
+    media_timeout: float = 8.0
 
     def check(self) -> None:
         """Refuse what cannot be, before anything is sent.
@@ -56,6 +66,14 @@ class InviteOptions:
                 raise LocalProtocolError(f"on_fork is no fork policy: it has no {name}")
         if policy.needs_early_media and not self.has_early_media:
             raise LocalProtocolError(f"on_fork={policy.name} needs early_media")
+        if self.is_offerless and self.has_early_media:
+            raise LocalProtocolError(
+                "early_media means an offer in the INVITE: not without_sdp"
+            )
+        if self.is_offerless and policy.needs_forkable_offer:
+            raise LocalProtocolError(
+                f"on_fork={policy.name} needs an offer in the INVITE: not without_sdp"
+            )
         if policy.needs_replaceable_answer and not self.can_replace_answer:
             raise LocalProtocolError(
                 f"on_fork={policy.name} needs media that can replace its answer"
@@ -64,9 +82,17 @@ class InviteOptions:
             raise LocalProtocolError(
                 f"on_fork={policy.name} needs media that can fork its offer"
             )
+        if self.answer not in ("first", "final"):
+            raise LocalProtocolError("answer is 'first' or 'final'")
+        if self.answer == "final" and self.has_early_media:
+            if not self.can_replace_answer:
+                raise LocalProtocolError(
+                    "answer='final' with early_media needs media that can replace its "
+                    "answer"
+                )
         if self.extra_ringing not in ("end", "keep"):
             raise LocalProtocolError("extra_ringing is 'end' or 'keep'")
-        for name in ("answer_timeout", "fork_hold", "fork_grace", "linger"):
+        for name in _TIMES:
             if not 0 < getattr(self, name) < 2**31:
                 raise LocalProtocolError(f"{name} must be a positive number of seconds")
         if self.max_extras < 0:

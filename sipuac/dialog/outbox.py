@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from sipuac.dialog.effects import Effect, Report
 from sipuac.dialog.events import Event, ProtocolWarning
-from sipuac.dialog.timers import DialogTimer
 from sipuac.effects import StartTimer, StopTimer
 
 
@@ -34,12 +33,12 @@ class Outbox:
         """Tell the observers that something is odd, and can be lived with."""
         self._effects.append(Report(ProtocolWarning(message, to_tag)))
 
-    def start_timer(self, timer: DialogTimer, seconds: float) -> None:
+    def start_timer(self, timer: str, seconds: float) -> None:
         """Start a timer; one of its kind that runs is replaced."""
         self._running.add(timer)
         self._effects.append(StartTimer(timer, seconds))
 
-    def stop_timer(self, timer: DialogTimer) -> None:
+    def stop_timer(self, timer: str) -> None:
         """Stop a timer, if it runs."""
         if timer in self._running:
             self._running.remove(timer)

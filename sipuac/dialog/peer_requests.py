@@ -37,6 +37,9 @@ def answer_to(dialog: Dialog, request: Request) -> Response:
     if unknown:
         refused = (("Unsupported", ", ".join(unknown)),)
         return response_to(request, 420, headers=refused)
+    if request.method == "PRACK":
+        # We send no provisional response reliably, so it matches none (RFC 3262 3).
+        return response_to(request, 481)
     if request.method == "INVITE":
         return _refuse_offer(dialog, request)
     if request.method == "OPTIONS":

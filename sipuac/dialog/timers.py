@@ -6,7 +6,7 @@ from enum import Enum
 
 
 class DialogTimer(str, Enum):
-    """One timer of each kind runs at a time."""
+    """One timer of each kind runs at a time; `MEDIA` is one for each branch."""
 
     ANSWER = "answer-timeout"
     """Nobody has answered: CANCEL."""
@@ -18,3 +18,10 @@ class DialogTimer(str, Enum):
     """A newcomer has waited long enough for news of the media dialog."""
     GRACE = "fork-grace"
     """The others have had long enough to answer after a 2xx that was no call."""
+    MEDIA = "media"
+    """The media has had long enough to answer the offer of a callee."""
+
+
+def media_timer(tag: str) -> str:
+    """The timer of the answer of one branch."""
+    return f"{DialogTimer.MEDIA.value} {tag}"

@@ -59,6 +59,7 @@ class SharedOptions(usage.Options):
     ]
     optFlags = [
         ["early-media", None, "Take media before the answer, from one fork only"],
+        ["offerless", None, "Let the callees make the offers: early media of all"],
     ]
     # fmt: on
 
@@ -85,6 +86,8 @@ class SharedOptions(usage.Options):
         if self["proxy"] is not None:
             with refused_for("--proxy"):
                 parse_proxy(self["proxy"])
+        if self["early-media"] and self["offerless"]:
+            raise usage.UsageError("--early-media needs our offer, not --offerless")
         if self["advertise"] is not None:
             self["advertise"] = values.host("advertise", self["advertise"])
         if self["tls-ca"] is not None:
@@ -121,6 +124,7 @@ class SharedOptions(usage.Options):
         """Keyword arguments of `invite()`, Any as they are of many types."""
         return {
             "early_media": bool(self["early-media"]),
+            "without_sdp": bool(self["offerless"]),
             "on_fork": self["on-fork"],
             "answer_timeout": self["answer-timeout"],
         }

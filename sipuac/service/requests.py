@@ -80,6 +80,7 @@ _CHECKS: dict[str, Callable[[object], object]] = {
     "early_media": _flag,
     "without_sdp": _flag,
     "answer": _one_of("first", "final"),
+    "reliable": _one_of("supported", "required"),
     "on_fork": _one_of(*FORK_POLICIES),
     "extra_ringing": _one_of("end", "keep"),
     "fork_preference": _one_of("no-fork", "sequential", "none"),

@@ -45,6 +45,8 @@ class DemoPeers:
         transport: Makes the transport layer of a peer, by its name; loopback sockets by
             default.
         clock: The source of time where it is not the reactor.
+        is_offerless: Whether they are called without an offer: early media then needs
+            reliable responses, which bring the phones' own.
 
     Attributes:
         proxy, desk, mobile, third: The peers; what they received is their verdict.
@@ -59,6 +61,7 @@ class DemoPeers:
         *,
         transport: Callable[[str], ITransportLayer] | None = None,
         clock: IReactorTime | None = None,
+        is_offerless: bool = False,
     ) -> None:
         self._host = host
         time: IReactorTime = clock or reactor
@@ -73,13 +76,17 @@ class DemoPeers:
             make("desk"),
             time,
             # It comes to the meeting first, so that its 200 is the first one.
-            _script("desk", early_media(0.3), answer(1.9, meeting=answering)),
+            _script(
+                "desk",
+                early_media(0.3, reliable=is_offerless),
+                answer(1.9, meeting=answering),
+            ),
             name="desk",
         )
         self.mobile = Phone(
             make("mobile"),
             time,
-            _script("mobile", early_media(0.45), answer(10.0)),
+            _script("mobile", early_media(0.45, reliable=is_offerless), answer(10.0)),
             name="mobile",
         )
         self.third = Phone(

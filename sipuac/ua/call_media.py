@@ -14,8 +14,9 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from sipuac.errors import MediaRefused, SipError
-from sipuac.media.interfaces import ILocalOffer, IMediaSession
+from sipuac.media.interfaces import ILocalOffer, IMediaFactory, IMediaSession
 from sipuac.sdp.description import SessionDescription
+from sipuac.sdp.negotiation import check_answer
 
 _log = Logger()
 
@@ -23,6 +24,7 @@ Modifier = Callable[
     [SessionDescription], "SessionDescription | Deferred[SessionDescription]"
 ]
 Applied = Callable[[str], None]
+Made = Callable[[str, SessionDescription], None]
 Refused = Callable[[str, str], None]
 
 
@@ -44,6 +46,7 @@ class _Work:
         "branch",
         "has_answer",
         "is_closed",
+        "local",
         "next_answer",
         "session",
         "working",
@@ -53,6 +56,7 @@ class _Work:
         self.branch = branch
         self.session = session
         self.has_answer = False
+        self.local: SessionDescription | None = None  # our answer to the callee's offer
         self.is_closed = False
         self.working: Deferred[Any] | None = None
         # The answer of the branch that it was given to while it worked.
@@ -63,41 +67,55 @@ class CallMedia:
     """The media sessions of one INVITE, by the To tag of their branches.
 
     Args:
-        offer: Our offer.
-        modifiers: Applied to each answer before the media gets it.
+        offer: Our offer; None where the callees make theirs.
+        factory: Opens the session of a branch whose callee makes the offer.
+        outgoing: Applied to each answer of ours before it is sent.
+        incoming: Applied to each description of a callee before the media gets it.
+        made: Called with the branch whose offer the media has answered, and its answer.
         applied: Called with the branch whose answer the media has taken.
         refused: Called with the branch whose answer it has not, and why.
     """
 
     __slots__ = (
         "_applied",
+        "_factory",
+        "_incoming",
         "_is_offer_closed",
-        "_modifiers",
+        "_made",
         "_offer",
         "_opened",
+        "_outgoing",
         "_refused",
         "_works",
     )
 
     def __init__(
         self,
-        offer: ILocalOffer,
-        modifiers: Sequence[Modifier],
+        offer: ILocalOffer | None,
+        factory: IMediaFactory,
+        outgoing: Sequence[Modifier],
+        incoming: Sequence[Modifier],
+        *,
+        made: Made,
         applied: Applied,
         refused: Refused,
     ) -> None:
         self._offer = offer
-        self._modifiers = modifiers
+        self._factory = factory
+        self._outgoing = outgoing
+        self._incoming = incoming
+        self._made = made
         self._applied = applied
         self._refused = refused
         self._works: dict[str, _Work] = {}
         self._is_offer_closed = False
         self._opened: dict[str, int] = {}
 
-    @property
-    def local_sdp(self) -> str:
-        """Our offer as text."""
-        return str(self._offer.description)
+    def local_sdp(self, branch: str) -> str:
+        """Our offer, or our answer in a branch that has one, as text."""
+        if self._offer is not None:
+            return str(self._offer.description)
+        return str(self._works[branch].local)
 
     def session_of(self, branch: str) -> IMediaSession:
         """The media session of a branch that has one."""
@@ -105,13 +123,42 @@ class CallMedia:
 
     def apply(self, branch: str, answer: SessionDescription) -> None:
         """Open the session of a branch and give it its answer."""
+        work = self._open(branch)
+        if work is not None:
+            self._ask(work, answer)
+
+    def _open(self, branch: str) -> _Work | None:
+        """Open the session of a branch; None, and that is told, where it refuses."""
+        opener = self._factory if self._offer is None else self._offer
         try:
-            session = self._offer.open(self._name_of(branch))
+            session = opener.open(self._name_of(branch))
         except Exception:
             self._explain(branch, Failure())
-            return
+            return None
         work = self._works[branch] = _Work(branch, session)
-        self._ask(work, answer)
+        return work
+
+    def answer(self, branch: str, offer: SessionDescription) -> None:
+        """Open the session of a branch and have it answer the callee's offer."""
+        work = self._open(branch)
+        if work is None:
+            return
+        working: Deferred[Any] = modified(offer, self._incoming)
+        working.addCallback(work.session.make_answer)
+        working.addCallback(modified, self._outgoing)
+        working.addCallback(_checked, offer)
+        work.working = working
+        working.addBoth(self._answered, work)
+
+    def _answered(self, result: SessionDescription | Failure, work: _Work) -> None:
+        work.working = None
+        if work.is_closed:
+            return
+        if isinstance(result, Failure):
+            self._explain(work.branch, result)
+        else:
+            work.local = result
+            self._made(work.branch, result)
 
     def _name_of(self, branch: str) -> str:
         """A name under which nothing was opened.
@@ -130,6 +177,19 @@ class CallMedia:
             return
         work.branch = branch
         self._works[branch] = work
+        self._give(work, answer)
+
+    def replace(self, branch: str, answer: SessionDescription) -> None:
+        """Give the session of a branch another answer in place of the one before."""
+        work = self._works.get(branch)
+        if work is None:
+            # It could not even be opened for the first one.
+            self.apply(branch, answer)
+        else:
+            self._give(work, answer)
+
+    def _give(self, work: _Work, answer: SessionDescription) -> None:
+        """Give a session another answer, now or when it is done with the last one."""
         if work.working is None:
             self._ask(work, answer)
         else:
@@ -138,7 +198,7 @@ class CallMedia:
     def _ask(self, work: _Work, answer: SessionDescription) -> None:
         session = work.session
         method = session.replace_answer if work.has_answer else session.apply_answer
-        working: Deferred[Any] = modified(answer, self._modifiers)
+        working: Deferred[Any] = modified(answer, self._incoming)
         working.addCallback(method)
         work.working = working
         working.addBoth(self._finished, work)
@@ -182,13 +242,22 @@ class CallMedia:
         """No further branch will be opened."""
         if not self._is_offer_closed:
             self._is_offer_closed = True
-            _quietly(self._offer.close, "an offer could not be closed")
+            if self._offer is not None:
+                _quietly(self._offer.close, "an offer could not be closed")
 
     def close_all(self) -> None:
         """Close everything."""
         for branch in list(self._works):
             self.close(branch)
         self.close_offer()
+
+
+def _checked(
+    answer: SessionDescription, offer: SessionDescription
+) -> SessionDescription:
+    """The answer, if it is one that the offer can have (RFC 3264 section 6)."""
+    check_answer(offer, answer)
+    return answer
 
 
 def _quietly(action: Callable[[], object], complaint: str) -> None:

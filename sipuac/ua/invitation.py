@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -16,7 +15,6 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from sipuac.dialog import effects
-from sipuac.dialog.branch import MediaState
 from sipuac.dialog.dialog_set import DialogSet
 from sipuac.dialog.events import (
     Established,
@@ -33,9 +31,11 @@ from sipuac.errors import (
     TransportFailed,
     Unreachable,
 )
-from sipuac.media.interfaces import ILocalOffer
+from sipuac.media.interfaces import ILocalOffer, IMediaFactory
+from sipuac.sdp.description import SessionDescription
 from sipuac.syntax.message import Request, Response
 from sipuac.transport.interfaces import IFlow
+from sipuac.ua.branch_report import BranchReport, report_of
 from sipuac.ua.call_media import CallMedia, Modifier
 from sipuac.ua.call_report import CallReport, Observer
 from sipuac.ua.dialog_flows import DialogFlows
@@ -49,27 +49,6 @@ from sipuac.ua.transaction_driver import has_our_via
 
 # No To tag, as those are tokens: the way of a CANCEL whose connection broke.
 _WAY_OF_CANCEL = " cancel"
-
-
-@dataclass(frozen=True, slots=True)
-class BranchReport:
-    """What is known of one branch of the INVITE.
-
-    Attributes:
-        to_tag: Its name, "" where the callee gave none.
-        state: "early", "ending", "gone", "standing", "releasing" or "ended".
-        fate: What became of it, in words.
-        contact: The Contact field of its last response that had one.
-        status: Status code of its last response.
-        has_media: Whether the media has its answer.
-    """
-
-    to_tag: str
-    state: str
-    fate: str
-    contact: str | None
-    status: int
-    has_media: bool
 
 
 @implementer(IClientTransactionUser)
@@ -88,9 +67,11 @@ class Invitation:
         invite: Request,
         flow: IFlow,
         options: InviteOptions,
-        offer: ILocalOffer,
+        offer: ILocalOffer | None,
+        factory: IMediaFactory,
         *,
-        modifiers: Sequence[Modifier] = (),
+        outgoing: Sequence[Modifier] = (),
+        incoming: Sequence[Modifier] = (),
         delegate: IInviteDelegate | None = None,
         observers: Sequence[Observer] = (),
         asked_at: float | None = None,
@@ -114,7 +95,15 @@ class Invitation:
         self._set = DialogSet(invite, options)
         self._flow = flow
         self._flows = DialogFlows(endpoint, flow, is_secure=_is_secure(invite))
-        self._media = CallMedia(offer, modifiers, self._applied, self._refused)
+        self._media = CallMedia(
+            offer,
+            factory,
+            outgoing,
+            incoming,
+            made=self._made,
+            applied=self._applied,
+            refused=self._refused,
+        )
         self._forget = forget
         self._transaction: ClientTransaction | None = None
         self._sent: Request | None = None
@@ -165,17 +154,7 @@ class Invitation:
     @property
     def branches(self) -> list[BranchReport]:
         """Every branch and its fate, in the order in which they showed."""
-        return [
-            BranchReport(
-                branch.tag,
-                branch.state.value,
-                branch.fate,
-                branch.contact,
-                branch.status,
-                branch.media is MediaState.APPLIED,
-            )
-            for branch in self._set.branches.values()
-        ]
+        return [report_of(branch) for branch in self._set.branches.values()]
 
     def cancel(self, message: str = "cancelled by the caller") -> None:
         """End the attempt or the call in whichever way is right, and do not wait.
@@ -400,8 +379,17 @@ class Invitation:
     def _move_media(self, effect: effects.MoveMedia) -> None:
         self._media.move(effect.from_branch, effect.branch, effect.answer)
 
+    def _replace_answer(self, effect: effects.ReplaceAnswer) -> None:
+        self._media.replace(effect.branch, effect.answer)
+
     def _close_media(self, effect: effects.CloseMedia) -> None:
         self._media.close(effect.branch)
+
+    def _make_answer(self, effect: effects.MakeAnswer) -> None:
+        self._media.answer(effect.branch, effect.offer)
+
+    def _made(self, branch: str, answer: SessionDescription) -> None:
+        self._endpoint.submit(self._run, self._set.answer_made, branch, answer)
 
     def _applied(self, branch: str) -> None:
         self._endpoint.submit(self._run, self._set.media_applied, branch)
@@ -416,8 +404,8 @@ class Invitation:
         session = Session(
             self,
             effect.branch,
-            self._media.local_sdp,
-            str(effect.answer),
+            self._media.local_sdp(effect.branch),
+            str(effect.remote),
             self._media.session_of(effect.branch),
             self._clock,
         )
@@ -479,6 +467,8 @@ _PERFORMERS: dict[type, Callable[[Invitation, Any], None]] = {
     effects.AbandonInvite: Invitation._abandon,
     effects.Reply: Invitation._reply,
     effects.ApplyAnswer: Invitation._apply_answer,
+    effects.MakeAnswer: Invitation._make_answer,
+    effects.ReplaceAnswer: Invitation._replace_answer,
     effects.MoveMedia: Invitation._move_media,
     effects.CloseMedia: Invitation._close_media,
     effects.Report: Invitation._perform_report,

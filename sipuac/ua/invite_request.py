@@ -20,6 +20,7 @@ from sipuac.transport.interfaces import IFlow
 from sipuac.ua.identifiers import Identifiers
 
 FORK_PREFERENCES = ("no-fork", "sequential", "none")
+RELIABILITIES = ("supported", "required")
 
 Fields = list[tuple[str, str]]
 
@@ -148,7 +149,7 @@ def checked_headers(headers: Iterable[tuple[str, str]]) -> Fields:
         if canonical in _OWN_FIELDS:
             raise LocalProtocolError(f"{name} is written by the user agent itself")
         if canonical == "Require" and "100rel" in map(str.lower, split_list(value)):
-            raise LocalProtocolError("reliable provisional responses are not built yet")
+            raise LocalProtocolError("100rel is asked for by reliable='required'")
         fields.append((name, value))
     _check_dispositions(fields)
     return fields
@@ -169,17 +170,30 @@ def _check_dispositions(fields: Fields) -> None:
 
 
 def fork_preference_fields(preference: str, asked: Fields) -> Fields:
-    """What an INVITE for early media asks of proxies (RFC 3841 9.1, RFC 6228 4).
+    """What an INVITE for early media asks of proxies (RFC 3841 section 9.1).
 
     Args:
         preference: One of `FORK_PREFERENCES`.
         asked: The application's own fields; its own Request-Disposition counts alone.
     """
-    fields = [("Supported", "199")]
     has_own = any(canonical_name(name) == "Request-Disposition" for name, _ in asked)
-    if preference != "none" and not has_own:
-        fields.append(("Request-Disposition", preference))
-    return fields
+    if preference == "none" or has_own:
+        return []
+    return [("Request-Disposition", preference)]
+
+
+def extension_fields(reliable: str, *, wants_199: bool) -> Fields:
+    """The extensions that an INVITE supports or requires (RFC 3262 4, RFC 6228 4).
+
+    Args:
+        reliable: One of `RELIABILITIES`: whether a callee that cannot send provisional
+            responses reliably is to refuse the INVITE.
+        wants_199: Whether to be told of early dialogs that end; not together with
+            `Require: 100rel`, as each 199 would then have to be sent reliably.
+    """
+    if reliable == "required":
+        return [("Require", "100rel")]
+    return [("Supported", "100rel, 199" if wants_199 else "100rel")]
 
 
 def build_invite(
@@ -187,7 +201,7 @@ def build_invite(
     target: Uri,
     flow: IFlow,
     fields: Fields,
-    offer: SessionDescription,
+    offer: SessionDescription | None,
     identifiers: Identifiers,
 ) -> Request:
     """The initial INVITE, without Via (RFC 3261 sections 8.1.1 and 13.2.1).
@@ -197,7 +211,7 @@ def build_invite(
         target: The Request-URI.
         flow: What it goes over, and where we are reached.
         fields: All further fields.
-        offer: The body.
+        offer: The body; None where the callees are to make the offers.
         identifiers: New tags and Call-IDs.
 
     Raises:
@@ -217,6 +231,8 @@ def build_invite(
     if caller.user_agent is not None:
         rows.append(("User-Agent", caller.user_agent))
     rows.extend(fields)
+    if offer is None:
+        return Request("INVITE", target, rows)
     rows.append(("Content-Type", "application/sdp"))
     return Request("INVITE", target, rows, offer.render())
 

@@ -35,10 +35,12 @@ from sipuac.ua.interfaces import IInviteDelegate, IRequestHandler
 from sipuac.ua.invitation import Invitation
 from sipuac.ua.invite_request import (
     FORK_PREFERENCES,
+    RELIABILITIES,
     Caller,
     Fields,
     build_invite,
     checked_headers,
+    extension_fields,
     fork_preference_fields,
     parse_identity,
     parse_proxy,
@@ -157,6 +159,7 @@ class Inviter:
         early_media: bool = False,
         without_sdp: bool = False,
         answer: str = "first",
+        reliable: str = "supported",
         on_fork: ForkPolicy | str | None = None,
         extra_ringing: str = "end",
         fork_preference: str = "no-fork",
@@ -176,8 +179,12 @@ class Inviter:
             target: The URI to call: sip, sips, or tel where there is a proxy.
             early_media: Whether the first answer in a provisional response starts the
                 media; the INVITE then asks not to be forked.
-            without_sdp: Whether the callee is to make the offer.
-            answer: Which description of a dialog is its answer: "first".
+            without_sdp: Whether the callees are to make the offers: each fork that
+                makes one in a reliable provisional response gets media of its own.
+            answer: Which description of a dialog is its answer: "first", or "final":
+                the first one in a reliable response replaces an unreliable preview.
+            reliable: "supported", or "required": a callee that cannot send provisional
+                responses reliably is to refuse the INVITE (RFC 3262).
             on_fork: A policy or its name; `cancel-extras` with early media and
                 `first-answer` without.
             extra_ringing: "end" or "keep" extras that only ring.
@@ -199,12 +206,8 @@ class Inviter:
         """
         if self._is_drained:
             return _refused("no calls are placed any more")
-        if without_sdp and early_media:
-            return _refused("early_media means an offer in the INVITE: not without_sdp")
-        if without_sdp:
-            return _refused("without_sdp is not built yet")
-        if answer != "first":
-            return _refused("answer is 'first'")
+        if reliable not in RELIABILITIES:
+            return _refused(f"reliable is one of {', '.join(RELIABILITIES)}")
         if fork_preference not in FORK_PREFERENCES:
             return _refused(f"fork_preference is one of {', '.join(FORK_PREFERENCES)}")
         factory = self._media if media is None else media
@@ -215,6 +218,8 @@ class Inviter:
             policy = _policy(on_fork, early_media=early_media)
             options = InviteOptions(
                 policy=policy,
+                answer=answer,
+                is_offerless=without_sdp,
                 has_early_media=early_media,
                 can_replace_answer=factory.can_replace_answer,
                 can_fork_offer=factory.can_fork_offer,
@@ -231,9 +236,10 @@ class Inviter:
             return _refused(str(error))
         if len(self._invitations) >= self._max_calls:
             return _refused(f"there are {self._max_calls} calls already")
-        fields = list(extra)
+        fields = extension_fields(reliable, wants_199=early_media or without_sdp)
         if early_media:
-            fields = [*fork_preference_fields(fork_preference, extra), *extra]
+            fields += fork_preference_fields(fork_preference, extra)
+        fields += extra
         fields.append(("Expires", str(max(1, round(answer_timeout)))))
         both_modifiers = (tuple(modifiers), tuple(answer_modifiers))
         return self._begin(
@@ -270,11 +276,15 @@ class Inviter:
     ) -> Generator[Deferred[Any], Any, Invitation]:
         asked_at = self.endpoint.clock.seconds()
         outgoing, incoming = modifiers
-        offer: ILocalOffer = yield maybeDeferred(factory.offer)
+        offer: ILocalOffer | None = None
+        if not options.is_offerless:
+            offer = yield maybeDeferred(factory.offer)
         try:
-            description: SessionDescription = yield modified(
-                offer.description, outgoing
-            )
+            if offer is not None:
+                description: SessionDescription = yield modified(
+                    offer.description, outgoing
+                )
+                offer = ModifiedOffer(offer, description)
             is_secure = isinstance(uri, SipUri) and uri.is_secure
             caller = self._caller
             hop = caller.next_hop(uri)
@@ -286,13 +296,15 @@ class Inviter:
                     uri,
                     flow,
                     fields,
-                    description,
+                    None if offer is None else offer.description,
                     self.endpoint.identifiers,
                 ),
                 flow,
                 options,
-                ModifiedOffer(offer, description),
-                modifiers=incoming,
+                offer,
+                factory,
+                outgoing=outgoing,
+                incoming=incoming,
                 delegate=delegate,
                 observers=self._observers,
                 asked_at=asked_at,
@@ -306,7 +318,8 @@ class Inviter:
                 raise
         except BaseException:
             # Also GeneratorExit and CancelledError: the offer is ours to close.
-            offer.close()
+            if offer is not None:
+                offer.close()
             raise
         return invitation
 

@@ -37,7 +37,19 @@ class CallOptionsTests(SynchronousTestCase):
         self.assertTrue(arguments["media"].can_replace_answer)
         self.assertEqual(
             options.invite_arguments(),
-            {"early_media": False, "on_fork": None, "answer_timeout": 180.0},
+            {
+                "early_media": False,
+                "without_sdp": False,
+                "on_fork": None,
+                "answer_timeout": 180.0,
+            },
+        )
+
+    def test_offerless(self) -> None:
+        """It lets the callees make the offers."""
+        arguments = self.parsed("--offerless", TARGET).invite_arguments()
+        self.assertEqual(
+            (arguments["without_sdp"], arguments["early_media"]), (True, False)
         )
 
     def test_all_options(self) -> None:
@@ -71,7 +83,12 @@ class CallOptionsTests(SynchronousTestCase):
         self.assertIn("192.0.2.9", str(arguments["media"].description))
         self.assertEqual(
             options.invite_arguments(),
-            {"early_media": True, "on_fork": "follow", "answer_timeout": 30.0},
+            {
+                "early_media": True,
+                "without_sdp": False,
+                "on_fork": "follow",
+                "answer_timeout": 30.0,
+            },
         )
         self.assertEqual(options["headers"], [("Subject", "a: b"), ("X-Two", "2")])
         self.assertEqual((options["duration"], options["cancel-after"]), (1.5, 2.0))
@@ -135,7 +152,7 @@ class CallOptionsTests(SynchronousTestCase):
             (["--resolve", "example.com=there", TARGET], "--resolve"),
             (["--resolve", "=192.0.2.1", TARGET], "--resolve"),
             (["--auth-user", "me", TARGET], "--auth-user"),
-            (["--offerless", TARGET], "--offerless"),
+            (["--offerless", "--early-media", TARGET], "--offerless"),
             (["--json=1", TARGET], "--json"),
             (["--duration"], "--duration"),
         ):

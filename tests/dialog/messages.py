@@ -46,8 +46,13 @@ CONTACT = "<sip:me@me.example>"
 VIA = "SIP/2.0/UDP me.example;branch=z9hG4bK1"
 
 
-def invite(*headers: tuple[str, str], uri: str = "sip:bob@example.com") -> Request:
-    """An initial INVITE with an offer, CSeq 1."""
+def invite(
+    *headers: tuple[str, str],
+    uri: str = "sip:bob@example.com",
+    is_offerless: bool = False,
+) -> Request:
+    """An initial INVITE, CSeq 1, by default with an offer."""
+    described = () if is_offerless else (("Content-Type", "application/sdp"),)
     return Request(
         "INVITE",
         uri,
@@ -60,9 +65,9 @@ def invite(*headers: tuple[str, str], uri: str = "sip:bob@example.com") -> Reque
             ("CSeq", "1 INVITE"),
             ("Contact", CONTACT),
             *headers,
-            ("Content-Type", "application/sdp"),
+            *described,
         ],
-        sdp(1000),
+        b"" if is_offerless else sdp(1000),
     )
 
 
@@ -90,6 +95,7 @@ def response(
     routes: Sequence[str] = (),
     headers: Rows = (),
     reason: str | None = None,
+    rseq: int | None = None,
 ) -> Response:
     """A response of a phone to the INVITE.
 
@@ -102,6 +108,7 @@ def response(
         routes: Record-Route values as they stand in the response.
         headers: More rows.
         reason: The reason phrase; by default the usual one.
+        rseq: Sent reliably, with this number (RFC 3262); None: unreliably.
     """
     rows = [
         ("Via", VIA),
@@ -116,6 +123,8 @@ def response(
         rows.append(("Contact", contact))
     rows += [("Record-Route", route) for route in routes]
     rows += headers
+    if rseq is not None:
+        rows += [("Require", "100rel"), ("RSeq", str(rseq))]
     if port is not None:
         body = sdp(port)
     if body:
@@ -162,6 +171,7 @@ def own_request(
     target: str | None = None,
     routes: Sequence[str] = (),
     headers: Rows = (),
+    body: bytes = b"",
 ) -> Request:
     """A request of ours in the dialog of this phone (RFC 3261 section 12.2.1.1)."""
     rows = [("Route", route) for route in routes]
@@ -174,7 +184,10 @@ def own_request(
     ]
     if method == "UPDATE":
         rows.append(("Contact", CONTACT))
-    return Request(method, target or uri_of(tag), [*rows, *headers])
+    rows += headers
+    if body:
+        rows.append(("Content-Type", "application/sdp"))
+    return Request(method, target or uri_of(tag), rows, body)
 
 
 def because(cause: int, text: str) -> tuple[str, str]:
@@ -213,6 +226,15 @@ def bye(
     return SendInDialog(tag, at, request, request.uri)
 
 
+def prack(
+    tag: str, at: int, rseq: int = 1, number: int = 2, **how: Any
+) -> SendInDialog:
+    """Our PRACK of the reliable response with this RSeq; numbers as of `bye`."""
+    headers = (("RAck", f"{rseq} 1 INVITE"),)
+    request = own_request("PRACK", tag, number, headers=headers, **how)
+    return SendInDialog(tag, at, request, request.uri)
+
+
 def probe(tag: str, at: int, method: str = "UPDATE", number: int = 2) -> SendInDialog:
     """Our probe: UPDATE or OPTIONS without a body."""
     request = own_request(method, tag, number)
@@ -221,7 +243,8 @@ def probe(tag: str, at: int, method: str = "UPDATE", number: int = 2) -> SendInD
 
 def progress(said: Response, tag: str | None = "a") -> list[Effect]:
     """What every provisional response brings: an event, and a word to the delegate."""
-    event = Provisional(said.status, said.reason, tag, reliable=False)
+    is_reliable = said.has_token("Require", "100rel")
+    event = Provisional(said.status, said.reason, tag, reliable=is_reliable)
     return [Report(event), Progress(said)]
 
 
@@ -262,7 +285,8 @@ class DialogCase(SynchronousTestCase):
         """A dialog set whose INVITE is sent."""
         asked = InviteOptions(**options)
         asked.check()
-        self.set = DialogSet(invite(*headers), asked)
+        said = invite(*headers, is_offerless=asked.is_offerless)
+        self.set = DialogSet(said, asked)
         self.set.sent()
         return self.set
 

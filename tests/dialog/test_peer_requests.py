@@ -29,7 +29,7 @@ from tests.dialog.messages import (
     reply,
 )
 
-ALLOW = ("Allow", "INVITE, ACK, CANCEL, BYE, OPTIONS")
+ALLOW = ("Allow", "INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK")
 
 
 class PeerCase(DialogCase):
@@ -85,10 +85,15 @@ class EarlyTests(PeerCase):
 
     def test_methods_not_built(self) -> None:
         """Known methods that are not supported get 405 with Allow (3261-8.2.1-a)."""
-        methods = ["UPDATE", "INFO", "MESSAGE", "NOTIFY", "PRACK", "REFER"]
+        methods = ["UPDATE", "INFO", "MESSAGE", "NOTIFY", "REFER"]
         for number, method in enumerate(methods, 1):
             request, effects = self.ask(method, number)
             self.assertEqual(effects, [reply(request, 405, ALLOW)])
+
+    def test_prack(self) -> None:
+        """A PRACK matches no provisional response of ours, as we send none: 481."""
+        request, effects = self.ask("PRACK")
+        self.assertEqual(effects, [reply(request, 481)])
 
     def test_unknown_methods(self) -> None:
         """Unknown ones get 501 (3261-8.2.1-a)."""

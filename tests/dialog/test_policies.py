@@ -70,7 +70,7 @@ class FirstAnswerTests(DialogCase):
         )
         self.assertEqual(effects, [*progress(said, "b"), Report(event)])
         self.receive(183, "a", port=2000)
-        answers = [branch.answer for branch in dialogs.branches.values()]
+        answers = [branch.remote for branch in dialogs.branches.values()]
         self.assertEqual(answers, [answer(2000), answer(3000)])
 
     def test_its_2xx(self) -> None:

@@ -99,7 +99,7 @@ class ProvisionalTests(DialogCase):
         dialogs = self.begin()
         said, effects = self.receive(171, port=2000, reason="Busy thinking")
         self.assertEqual(effects, progress(said))
-        self.assertEqual(dialogs.branches["a"].answer, answer(2000))
+        self.assertEqual(dialogs.branches["a"].remote, answer(2000))
 
     def test_sdp_in_a_1xx_is_kept_as_the_answer(self) -> None:
         """Without early media the description of a 1xx is kept and the media is not
@@ -132,22 +132,6 @@ class ProvisionalTests(DialogCase):
         self.assertEqual(effects[-1], applied("a", 2000))
         self.assertEqual(len(self.events(effects, ProtocolWarning)), 1)
 
-    def test_a_reliable_provisional_is_reported_and_taken_as_unreliable(self) -> None:
-        """100rel was not offered: a reliable provisional response is odd, no more."""
-        dialogs = self.begin()
-        rows = [("Require", "100rel"), ("RSeq", "1")]
-        said, effects = self.receive(183, port=2000, headers=rows)
-        message = "a reliable provisional response although 100rel was not offered"
-        self.assertEqual(
-            effects,
-            [
-                Report(Provisional(183, "Session Progress", "a", reliable=True)),
-                Report(ProtocolWarning(message, "a")),
-                Progress(said),
-            ],
-        )
-        self.assertEqual(dialogs.branches["a"].answer, answer(2000))
-
     def test_bodies_that_are_no_answer(self) -> None:
         """A body that is no session description, or none that can be read, does not
         count and harms nothing.
@@ -172,21 +156,21 @@ class ProvisionalTests(DialogCase):
             self.assertEqual(effects[:2], progress(said))
             self.assertEqual(len(self.events(effects, ProtocolWarning)), 1)
             self.assertEqual(len(effects), 3)
-            self.assertIsNone(dialogs.branches["a"].answer)
+            self.assertIsNone(dialogs.branches["a"].remote)
 
     def test_types_are_compared_as_the_rfc_says(self) -> None:
         """A media type is compared without regard to case, parameters do not matter."""
         dialogs = self.begin()
         how = "Application/SDP; charset=utf-8"
         self.receive(183, body=answer(2000).render(), content_type=how)
-        self.assertEqual(dialogs.branches["a"].answer, answer(2000))
+        self.assertEqual(dialogs.branches["a"].remote, answer(2000))
 
     def test_a_body_without_type(self) -> None:
         """A body without Content-Type is not guessed at."""
         dialogs = self.begin()
         said = self.receive(183, port=2000)[0].without("Content-Type")
         effects = self.begin().response_received(said)
-        warning = ProtocolWarning("a body without Content-Type is ignored", "a")
+        warning = ProtocolWarning("a body is ignored: a body without Content-Type", "a")
         self.assertEqual(effects, [*progress(said), Report(warning)])
         self.assertEqual(list(dialogs.branches), ["a"])
 
@@ -198,7 +182,7 @@ class ProvisionalTests(DialogCase):
             dialogs = self.begin()
             self.receive(183, port=2000, **how)
             self.assertIsNone(dialogs.branches["a"].dialog.remote_target)
-            self.assertEqual(dialogs.branches["a"].answer, answer(2000))
+            self.assertEqual(dialogs.branches["a"].remote, answer(2000))
 
 
 class Response199Tests(DialogCase):
@@ -277,4 +261,4 @@ class Response199Tests(DialogCase):
             said, effects = self.receive(status, port=2000)
             event = Provisional(status, said.reason, "a", reliable=False)
             self.assertEqual(effects, [Report(event)])
-        self.assertIsNone(dialogs.branches["a"].answer)
+        self.assertIsNone(dialogs.branches["a"].remote)

@@ -25,10 +25,12 @@ from sipuac.dialog.options import InviteOptions
 from sipuac.dialog.session_state import SessionState
 from sipuac.errors import LocalProtocolError, TransactionTimeout, TransportFailed
 from sipuac.syntax.message import Response
-from tests.dialog.messages import invite, peer_request, response
+from tests.dialog.messages import answer, invite, peer_request, response
 from tests.dialog.monitor import Monitor, Violation
 
 LIVES = 2_000
+
+OUR_ANSWER = answer(1000)
 
 
 class Dice:
@@ -59,11 +61,15 @@ class Life:
     def __init__(self, seed: int) -> None:
         self.random = random = Random(seed)
         options = self._options()
-        self.set = DialogSet(invite(), options)
+        self.is_offerless = options.is_offerless
+        self.set = DialogSet(invite(is_offerless=self.is_offerless), options)
         may_fork = options.policy.name in ("keep-all", "dice") and (
             options.can_fork_offer
         )
-        self.monitor = Monitor(may_fork_media=may_fork)
+        self.monitor = Monitor(
+            may_fork_media=may_fork or self.is_offerless,
+            may_owe_ack=self.is_offerless,
+        )
         self.tags = ["a", "b", "c", "d"][: random.randint(1, 4)]
         if random.random() < 0.05:
             self.tags.append("")
@@ -80,6 +86,7 @@ class Life:
             (0.2, self._transaction_failed),
         ]
         self.log: list[str] = []
+        self.rseqs: dict[str, int] = {}
 
     def _options(self) -> InviteOptions:
         random = self.random
@@ -87,9 +94,11 @@ class Life:
         while True:
             options = InviteOptions(
                 policy=random.choice(policies),
+                is_offerless=random.random() < 0.3,
                 has_early_media=random.random() < 0.7,
                 can_replace_answer=random.random() < 0.6,
                 can_fork_offer=random.random() < 0.6,
+                answer=random.choice(["first", "final"]),
                 extra_ringing=random.choice(["end", "keep"]),
                 max_extras=random.choice([0, 1, 8]),
                 fork_grace=random.choice([4.0, 4.0, 100.0]),
@@ -128,9 +137,18 @@ class Life:
             contact=contact,
             routes=random.choice([[], [], ["<sip:p.example;lr>"]]),
             headers=random.choice([[], [("Allow", "UPDATE")]]),
+            rseq=self._rseq(status, tag),
         )
         self.log.append(f"{status} {tag} {'sdp' if port else ''} {contact}")
         self.monitor.response(said, self.set.response_received(said))
+
+    def _rseq(self, status: int, tag: str) -> int | None:
+        """Of a response that is sent reliably: mostly the next one of its dialog."""
+        if status >= 200 or self.random.random() < 0.5:
+            return None
+        number = self.rseqs.get(tag, 0) + self.random.choice([0, 1, 1, 1, 2])
+        self.rseqs[tag] = max(1, number)
+        return self.rseqs[tag]
 
     def _provisional(self) -> None:
         if self.set.phase in (Phase.CALLING, Phase.PROCEEDING):
@@ -148,13 +166,17 @@ class Life:
     def _media(self) -> None:
         working = [tag for tag, has in self.monitor.media.items() if not has]
         if not working:
-            self.monitor.effects(self.set.media_applied(self.random.choice(self.tags)))
+            tag = self.random.choice(self.tags)
+            self.monitor.effects(self.set.media_applied(tag))
             return
         tag = self.random.choice(working)
         if self.random.random() < 0.75:
             self.log.append(f"applied {tag}")
             self.monitor.media[tag] = True
-            self.monitor.effects(self.set.media_applied(tag))
+            if self.is_offerless:
+                self.monitor.effects(self.set.answer_made(tag, OUR_ANSWER))
+            else:
+                self.monitor.effects(self.set.media_applied(tag))
         else:
             self.log.append(f"refused {tag}")
             self.monitor.effects(self.set.media_refused(tag, "no"))

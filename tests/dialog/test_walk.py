@@ -10,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from sipuac.dialog.branch import Branch, BranchEvent, BranchState
 from sipuac.dialog.dialog import Dialog, DialogState
 from sipuac.dialog.session_state import SessionEvent, SessionMachine, SessionState
+from sipuac.sdp.exchange import Exchange
 from tests.dialog.messages import invite
 
 
@@ -61,7 +62,7 @@ class WalkTests(SynchronousTestCase):
         over = (BranchState.GONE, BranchState.ENDED)
         for state, rows in Branch.transitions.items():
             for event in BranchEvent:
-                branch = Branch("a", 1, Dialog(invite(), "a"))
+                branch = Branch("a", 1, Dialog(invite(), "a"), Exchange())
                 branch.state = BranchState(state)
                 branch.handle(event)
                 expected = rows[event][0] if event in rows else state

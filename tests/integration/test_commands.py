@@ -107,6 +107,24 @@ class DemoTests(ProgramTestCase):
         legend = [line[:5].strip() for line in lines if re.match(r"  [abc=]  ", line)]
         self.assertEqual(legend, ["a", "b", "c", "=", "b", "c"])
 
+    async def test_offerless(self) -> None:
+        """Each offer is answered in the PRACK of its fork, the crossing one in ACK."""
+        demo = self.sipuac("demo", "--offerless")
+        self.assertEqual(await demo.ended, 0, demo.stderr)
+        self.assertEqual(demo.stderr, "")
+        for text in (
+            "-INVITE-",
+            "PRACK sdp [a]",
+            "PRACK sdp [b]",
+            "ACK [a]",
+            "ACK sdp [c]",
+            "BYE [c]",
+            "BYE [a]",
+            "  =  The call with branch a lasted",
+        ):
+            self.assertIn(text, demo.stdout)
+        self.assertNotIn("INVITE sdp", demo.stdout)
+
     async def test_interrupted(self) -> None:
         """Ctrl-C cancels the demo's call; what was seen is drawn, the status 130."""
         demo = self.sipuac("demo")

@@ -214,7 +214,7 @@ class CallsResourceTests(ControlTestCase):
             {"to": TARGET, "headers": {"A": "b\r\nVia: c"}},
             {"to": TARGET, "headers": {"Via": "c"}},
             {"to": TARGET + "\r\nVia: c"},
-            {"to": TARGET, "without_sdp": True},
+            {"to": TARGET, "without_sdp": True, "early_media": True},
         ):
             with self.subTest(entries=entries):
                 self.assertRefused(self.post(**entries), 400)

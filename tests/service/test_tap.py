@@ -105,7 +105,7 @@ class OptionsTests(SynchronousTestCase):
         text = str(options)
         for name in ("listen", "http", "drain", "demo", "resolve", "from", "proxy"):
             self.assertIn(f"--{name}", text)
-        for name in ("auth-user", "offerless", "session-expires"):
+        for name in ("auth-user", "session-expires"):
             self.assertNotIn(f"--{name}", text)
 
 
@@ -227,6 +227,7 @@ class MakeServiceTests(SynchronousTestCase):
             {
                 "target": "sip:bob@example.com",
                 "early_media": True,
+                "without_sdp": False,
                 "on_fork": "cancel-extras",
                 "answer_timeout": 42.0,
             },

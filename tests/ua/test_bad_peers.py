@@ -195,14 +195,14 @@ class BadResponseTests(PeerTestCase):
         self.successResultOf(self.call.done)
         self.end()
 
-    def test_a_reliable_provisional_that_was_not_offered(self) -> None:
-        """It is reported, and treated as an unreliable one."""
-        fields = [("Require", "100rel"), ("RSeq", "1")]
+    def test_a_reliable_provisional_without_rseq(self) -> None:
+        """No PRACK could name it: it is discarded, and that is told."""
+        fields = [("Require", "100rel")]
         self.peer.answer(self.sent, 183, sdp=True, headers=fields)
         self.advance()
         self.assertEqual(len(self.warnings()), 1)
         self.assertEqual(self.peer.methods, ["INVITE"])
-        self.peer.answer(self.sent, 200)
+        self.peer.answer(self.sent, 200, sdp=True)
         self.advance()
         self.successResultOf(self.call.established).bye()
         self.advance()

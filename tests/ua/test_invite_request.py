@@ -138,7 +138,7 @@ class ConstructionTests(PeerTestCase):
         """no-fork and 199, the latter never required (6228-4-a, 3841-9.1-a)."""
         invite = self.sent(early_media=True)
         self.assertEqual(invite.get_all("Request-Disposition"), ["no-fork"])
-        self.assertEqual(invite.get_all("Supported"), ["199"])
+        self.assertEqual(invite.get_all("Supported"), ["100rel, 199"])
         self.assertIsNone(invite.get("Require"))
         invite = self.sent(early_media=True, fork_preference="sequential")
         self.assertEqual(invite.get("Request-Disposition"), "sequential")
@@ -249,8 +249,9 @@ class RefusalTests(PeerTestCase):
             {"on_fork": "cancel-extras"},
             {"on_fork": "unheard-of"},
             {"early_media": True, "without_sdp": True},
-            {"without_sdp": True},
-            {"answer": "final"},
+            {"without_sdp": True, "on_fork": "keep-all"},
+            {"answer": "last"},
+            {"reliable": "maybe"},
             {"answer_timeout": 0},
             {"answer_timeout": float("nan")},
             {"answer_timeout": float("inf")},

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sipuac.errors import CallFailed, Cancelled, MediaRefused
 from sipuac.syntax.message import Request
 from sipuac.testing.media import NEVER, Reaction, fail, late, refuse
@@ -74,7 +76,8 @@ class AtTheAnswerTests(PeerTestCase):
     def test_the_session_cannot_be_opened(self) -> None:
         """The same where not even a session can be had."""
         call = self.invite()
-        offer = call._media._offer._offer  # type: ignore[attr-defined]
+        modified: Any = call._media._offer
+        offer = modified._offer
         offer.is_closed = True
         self.peer.answer(self.peer.last("INVITE"), 200, sdp=True)
         self.advance()

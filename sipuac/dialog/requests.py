@@ -1,0 +1,43 @@
+"""The requests that we send in the dialogs of one INVITE, until each has its end."""
+
+from __future__ import annotations
+
+from sipuac.dialog.branch import Branch
+from sipuac.dialog.effects import SendInDialog
+from sipuac.dialog.outbox import Outbox
+
+
+class Requests:
+    """Sends requests, and knows by their numbers those that wait."""
+
+    __slots__ = ("_next_number", "_outbox", "_pending")
+
+    def __init__(self, outbox: Outbox) -> None:
+        self._outbox = outbox
+        self._next_number = 0
+        self._pending: dict[int, tuple[Branch, str]] = {}
+
+    def send(
+        self,
+        branch: Branch,
+        method: str,
+        headers: tuple[tuple[str, str], ...] = (),
+        *,
+        body: bytes = b"",
+        has_contact: bool = False,
+    ) -> int:
+        """Send a request in this branch; its number comes back to `finished`."""
+        self._next_number += 1
+        number = self._next_number
+        dialog = branch.dialog
+        request = dialog.request(
+            method, headers=headers, body=body, has_contact=has_contact
+        )
+        self._pending[number] = (branch, method)
+        effect = SendInDialog(branch.tag, number, request, dialog.next_hop())
+        self._outbox.emit(effect)
+        return number
+
+    def finished(self, number: int) -> tuple[Branch, str] | None:
+        """Which request this was: its branch and method; None for none that waits."""
+        return self._pending.pop(number, None)
