@@ -226,6 +226,48 @@ class CallScenarios(PeerTestCase):
         self.assertIn(f"m=audio {desk.media_port} ", session.remote_sdp)
         self.check_no_complaints()
 
+    async def test_offerless_fork(self) -> None:
+        """Each fork's reliable offer is answered in the PRACK of that fork."""
+        desk = self.phone(Behaviour(EARLY_MEDIA, after=1.0, is_reliable=True))
+        mobile = self.phone(
+            Behaviour(EARLY_MEDIA, delay=0.2, final=None, is_reliable=True), "tcp"
+        )
+        service = await self.start()
+        session = await service.call(
+            self.kamailio.target("parallel", desk, mobile), without_sdp=True
+        )
+        await self.until_acknowledged(desk)
+        await self.until(lambda: bool(mobile.received("ACK")))
+        await session.hangup()
+        await self.until(lambda: bool(desk.sent("200 BYE")))
+        for phone in (desk, mobile):
+            self.assertEqual(phone.received("INVITE")[0].body, "")
+            prack = _only(phone, "PRACK")
+            self.assertEqual(prack.to_tag, phone.sent("183 INVITE")[0].to_tag)
+            self.assertEqual(prack.get("RAck"), "1 1 INVITE")
+            self.assertIn("m=audio ", prack.body)
+        self.check(desk, "INVITE", "PRACK", "ACK", "BYE")
+        self.assertEqual(_only(desk, "ACK").body, "")
+        self.assertEqual(len(mobile.received("CANCEL")), 1)
+        self.assertIn(f"m=audio {desk.media_port} ", session.remote_sdp)
+        self.check_no_complaints()
+
+    async def test_offer_in_the_answer(self) -> None:
+        """A phone without 100rel makes the offer in its 200; the ACK answers it."""
+        desk = self.phone(Behaviour())
+        service = await self.start()
+        session = await service.call(
+            self.kamailio.target("parallel", desk), without_sdp=True
+        )
+        await self.until_acknowledged(desk)
+        await session.hangup()
+        await self.until(lambda: bool(desk.sent("200 BYE")))
+        self.check(desk, "INVITE", "ACK", "BYE")
+        self.assertEqual(desk.received("INVITE")[0].body, "")
+        self.assertIn("m=audio ", _only(desk, "ACK").body)
+        self.assertIn(f"m=audio {desk.media_port} ", session.remote_sdp)
+        self.check_no_complaints()
+
     async def test_probe_by_options(self) -> None:
         """A phone without UPDATE is probed by OPTIONS; its 200 lets the extra end."""
         desk = self.phone(Behaviour(EARLY_MEDIA, after=1.2, has_update=False))

@@ -48,6 +48,8 @@ class Behaviour:
         after: Seconds from that, or the last request in the early dialog, to it.
         contact: Contact of a 3xx.
         has_update: Whether its Allow names UPDATE.
+        is_reliable: Whether it sends its one provisional response reliably (RFC 3262),
+            with its offer, so that its 200 brings no session description.
         answers_at_cancel: Answers when the CANCEL comes, as if both had crossed.
         answers_at_bye: Answers when the BYE of its early dialog comes, likewise.
         hangs_up_after: Seconds from the ACK until it sends BYE; None waits for one.
@@ -59,6 +61,7 @@ class Behaviour:
     after: float = 0.3
     contact: str = ""
     has_update: bool = True
+    is_reliable: bool = False
     answers_at_cancel: bool = False
     answers_at_bye: bool = False
     hangs_up_after: float | None = None
@@ -92,7 +95,7 @@ class _Writer:
             '<?xml version="1.0" encoding="UTF-8"?>\n<scenario name="phone">',
             _KEEP_INVITE,
             f'<pause milliseconds="{round(self._behaviour.delay * 1000)}"/>',
-            *(self._respond_to_invite(line) for line in self._behaviour.provisionals),
+            *(self._provisional(line) for line in self._behaviour.provisionals),
             self._ringing(),
             _label("final"),
             ""
@@ -106,6 +109,12 @@ class _Writer:
         ]
         return "\n".join(parts)
 
+    def _provisional(self, status_line: str) -> str:
+        if not self._behaviour.is_reliable:
+            return self._respond_to_invite(status_line)
+        reliable = "Require: 100rel\nRSeq: 1\n"
+        return self._respond_to_invite(status_line, 'retrans="500"', reliable)
+
     def _ringing(self) -> str:
         """Nobody has answered: what may come, and the moment of the final response."""
         behaviour = self._behaviour
@@ -115,6 +124,7 @@ class _Writer:
                 _label("ringing"),
                 _recv("CANCEL", "cancelled", final_at),
                 _recv("BYE", "early_bye"),
+                _recv("PRACK", "ringing_ok"),
                 _recv("OPTIONS", "ringing_ok"),
                 _recv("UPDATE", "ringing_ok", is_last=True),
                 _label("ringing_ok"),
@@ -129,7 +139,10 @@ class _Writer:
         return "\n".join(
             [
                 _label("answer"),
-                self._respond_to_invite("200 OK with SDP", 'retrans="500"'),
+                self._respond_to_invite(
+                    "200 OK" if self._behaviour.is_reliable else "200 OK with SDP",
+                    'retrans="500"',
+                ),
                 _label("unacknowledged"),
                 _recv("BYE", "unacknowledged_bye"),
                 # The CANCEL of a proxy that had not yet seen this answer.
@@ -215,7 +228,9 @@ class _Writer:
             ]
         )
 
-    def _respond_to_invite(self, status_line: str, attributes: str = "") -> str:
+    def _respond_to_invite(
+        self, status_line: str, attributes: str = "", more: str = ""
+    ) -> str:
         line, _, with_sdp = status_line.partition(" with ")
         # The block ends in its own line break, so the next field follows directly.
         head = (
@@ -226,6 +241,7 @@ class _Writer:
             "CSeq:[$cseq]\n"
             f"{self._contact(line)}"
             f"{self._allow()}"
+            f"{more}"
         )
         return _send(head, self._sdp if with_sdp else "", attributes)
 
@@ -266,7 +282,7 @@ class _Writer:
 
     def _allow(self) -> str:
         update = ", UPDATE" if self._behaviour.has_update else ""
-        return f"Allow: INVITE, ACK, CANCEL, BYE, OPTIONS{update}\n"
+        return f"Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK{update}\n"
 
 
 def _label(name: str) -> str:
