@@ -18,7 +18,7 @@ from twisted.trial.unittest import TestCase
 
 from sipuac.syntax.destination import Destination
 from sipuac.testing.phone import Phone
-from sipuac.testing.script import answer, hang_up, reject, ring
+from sipuac.testing.script import answer, hang_up, reject, ring, vanish
 from sipuac.transport.layer import TransportLayer
 from sipuac.transport.listener import default_listeners
 from tests.integration.processes import TWISTD, Program
@@ -242,13 +242,12 @@ class ServiceTests(ProgramTestCase):
 
     async def test_second_signal(self) -> None:
         """The second signal does not wait for a call that nobody ends."""
-        phone, uri = await self.phone(answer(0.1))
+        _, uri = await self.phone(answer(0.1), vanish(0.4))
         service, path = await self.service("--drain", "30")
         await self.ask(
             path, "POST", "/v1/calls", json.dumps({"to": uri}).encode("ascii")
         )
         await deferLater(reactor, 0.5)
-        await phone.stop()
         service.send_signal("TERM")
         await service.wait_for("stopping")
         health = await self.ask(path, "GET", "/healthz")
