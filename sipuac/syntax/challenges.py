@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from enum import Enum
 
 from sipuac.errors import LocalProtocolError, ParseError
@@ -95,7 +95,7 @@ _HASHES = {
 _BY_NAME = {algorithm.value.lower(): algorithm for algorithm in Algorithm}
 
 
-def split_challenges(row: str, *, max_length: int = MAX_ROW) -> list[Challenge]:
+def split_challenges(row: str) -> list[Challenge]:
     """The challenges in one row.
 
     RFC 3261 section 7.3.1 allows one in a row, and a comma separates its parameters.
@@ -108,20 +108,46 @@ def split_challenges(row: str, *, max_length: int = MAX_ROW) -> list[Challenge]:
     Raises:
         ParseError: The row is malformed or too long.
     """
+    found: list[tuple[str, list[tuple[str, str | None]]]] = []
+    for scheme, name, text in _parameters(row, MAX_ROW):
+        if scheme is not None:
+            found.append((scheme, []))
+        if not found:
+            raise ParseError(f"a challenge without a scheme: {row[:60]!r}")
+        found[-1][1].append((name, text))
+    return [Challenge(scheme, tuple(pairs)) for scheme, pairs in found]
+
+
+def read_parameters(text: str) -> dict[str, str]:
+    """The unquoted parameters of credentials or of Authentication-Info.
+
+    Args:
+        text: A list of parameters, with a scheme in front of it or without.
+
+    Returns:
+        Values by lower-case name; the first where there are several of a name.
+
+    Raises:
+        ParseError: They are malformed.
+    """
+    found: dict[str, str] = {}
+    # Credentials are longer than their challenge, by the name of the user and more.
+    for _, name, written in _parameters(text, MAX_ROWS):
+        found.setdefault(name.lower(), unquote(written))
+    return found
+
+
+def _parameters(row: str, max_length: int) -> Iterator[tuple[str | None, str, str]]:
+    """Each parameter: the scheme if one stands in front of it, name, value."""
     if len(row) > max_length:
         raise ParseError(f"a challenge of {len(row)} characters")
     if _FORBIDDEN.search(row):
         raise ParseError("a challenge holds CR, LF or NUL")
-    found: list[tuple[str, list[tuple[str, str | None]]]] = []
     position = _skip(_BETWEEN, row, 0)
     while position < len(row):
         parameter = _PARAMETER.match(row, position)
         if parameter is not None:
-            if parameter[1] is not None:
-                found.append((parameter[1], []))
-            if not found:
-                raise ParseError(f"a challenge without a scheme: {row[:60]!r}")
-            found[-1][1].append((parameter[2], parameter[3]))
+            yield parameter[1], parameter[2], parameter[3]
             position = parameter.end()
         else:
             end = _skip(_WORDS, row, position)
@@ -129,7 +155,6 @@ def split_challenges(row: str, *, max_length: int = MAX_ROW) -> list[Challenge]:
                 raise ParseError(f"unreadable in a challenge: {row[position:][:60]!r}")
             position = end
         position = _skip(_BETWEEN, row, position)
-    return [Challenge(scheme, tuple(pairs)) for scheme, pairs in found]
 
 
 def _skip(pattern: re.Pattern[str], text: str, position: int) -> int:
@@ -279,40 +304,21 @@ def read_challenges(
     ignored: list[str] = []
     left = MAX_ROWS
     for row in rows:
-        left -= len(row)
-        if left < 0 or len(challenges) + len(ignored) >= MAX_CHALLENGES:
-            ignored.append("too many challenges")
-            break
         try:
             found = split_challenges(row)
             if not found:
                 raise ParseError(f"unreadable challenge: {row[:40]!r}")
         except ParseError as error:
+            found = []
             ignored.append(str(error))
-            continue
+        else:
+            left -= len(row)
+        if left < 0 or len(challenges) + len(ignored) >= MAX_CHALLENGES:
+            ignored.append("too many challenges")
+            break
         for challenge in found[:MAX_CHALLENGES]:
             try:
                 challenges.append(DigestChallenge.of(challenge))
             except ParseError as error:
                 ignored.append(str(error))
     return challenges[:MAX_CHALLENGES], ignored
-
-
-def read_parameters(text: str) -> dict[str, str]:
-    """The unquoted parameters of credentials or of Authentication-Info.
-
-    Args:
-        text: A list of parameters, with a scheme in front of it or without.
-
-    Returns:
-        Values by lower-case name; the first where there are several of a name.
-
-    Raises:
-        ParseError: They are malformed.
-    """
-    found: dict[str, str] = {}
-    # Credentials are longer than the challenge, by the name of the user and the digest.
-    for challenge in split_challenges(f"Digest {text}", max_length=MAX_ROWS):
-        for name, written in challenge.parameters:
-            found.setdefault(name.lower(), unquote(written or ""))
-    return found

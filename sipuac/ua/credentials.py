@@ -180,7 +180,7 @@ def read_password(path: str | os.PathLike[str]) -> str:
     if len(octets) > MAX_PASSWORD_FILE:
         raise LocalProtocolError(f"password file {path}: it is too long")
     text = octets.decode("utf-8", "surrogateescape")
-    text = text.removesuffix("\n").removesuffix("\r")
+    text = text.removesuffix("\r\n" if text.endswith("\r\n") else "\n")
     if not text:
         raise LocalProtocolError(f"password file {path}: it is empty")
     if any(character in text for character in "\r\n\0"):
