@@ -53,6 +53,8 @@ _VISUAL_SEPARATORS = str.maketrans("", "", "-.()")
 # match" (RFC 3261 section 19.1.4).
 _COMPARED_ALWAYS = ("transport", "user", "ttl", "method", "maddr")
 
+_NOT_OF_AN_IDENTITY = frozenset(["method", "maddr", "ttl", "transport", "lr"])
+
 
 def unescape(text: str) -> str:
     """Undo %-escapes, once; octets that are no UTF-8 become surrogates."""
@@ -163,7 +165,25 @@ class SipUri:
         """
         if not self.headers and not self.has_parameter("method"):
             return self
-        return self._with(remove_parameter(self.parameters, "method"), ())
+        kept = [pair for pair in self.parameters if _plain(pair[0]) != "method"]
+        return self._with(tuple(kept), ())
+
+    def logical_identity(self) -> SipUri:
+        """What of this URI may stand in To and From (section 19.1.1, table 1).
+
+        That is who somebody is, and not how a request gets there: no port, no headers,
+        and none of the parameters method, maddr, ttl, transport and lr.
+        """
+        parameters = tuple(
+            [
+                parameter
+                for parameter in self.parameters
+                if _plain(parameter[0]) not in _NOT_OF_AN_IDENTITY
+            ]
+        )
+        return SipUri(
+            self.scheme, self.user, self.password, self.host, None, parameters, ()
+        )
 
     def is_equivalent(self, other: object) -> bool:
         """Whether two URIs are equal by the rules of RFC 3261 section 19.1.4."""
@@ -345,6 +365,11 @@ def _parse_tel(rest: str) -> TelUri:
     ):
         raise ParseError(f"not a tel URI: {rest[:80]!r}")
     return TelUri(number, split_parameters(section) if section else ())
+
+
+def _plain(name: str) -> str:
+    """The name of a parameter, unescaped and in lower case."""
+    return unescape(name).lower()
 
 
 def _split_headers(section: str) -> tuple[tuple[str, str], ...]:

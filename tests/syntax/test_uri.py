@@ -289,8 +289,20 @@ class PropertyTests(SynchronousTestCase):
         """A Request-URI has no method parameter and no headers (3261-19.1.5-a)."""
         uri = sip("sip:a@b:5070;method=INVITE;x=y;lr?Subject=z")
         self.assertEqual(str(uri.request_target()), "sip:a@b:5070;x=y;lr")
+        escaped = sip("sip:a@b;%6Dethod=INVITE")
+        self.assertEqual(str(escaped.request_target()), "sip:a@b")
         plain = sip("sip:a@b;x=y")
         self.assertIs(plain.request_target(), plain)
+
+    def test_logical_identity(self) -> None:
+        """To and From hold no port, headers, method, maddr, ttl, transport and lr
+        (3261-19.1.1-b, table 1).
+        """
+        uri = sip(
+            "sips:a:pw@b:5070;user=phone;TTL=1;x=y;%6Cr;Method=BYE;maddr=192.0.2.1"
+            ";transport=tcp?Subject=z"
+        )
+        self.assertEqual(str(uri.logical_identity()), "sips:a:pw@b;user=phone;x=y")
 
     def test_header_components(self) -> None:
         """Header components are part of the URI, by unescaped name and value."""
