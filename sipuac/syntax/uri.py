@@ -45,8 +45,15 @@ _SIP_PARTS = re.compile(
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+\-.]*+")
 _OPAQUE = re.compile(r'[^\x00-\x20\x7F<>"]++')
-_TEL_NUMBER = re.compile(r"\+?[0-9A-Fa-f*#\-.()]++")
-_TEL_PARAMETERS = re.compile(rf"(?:;[A-Za-z0-9\-]++(?:={_PARAMETER_CHARACTERS}++)?+)*+")
+# A number has at least one digit beside its visual separators.
+_TEL_NUMBER = re.compile(
+    r"\+[\-.()]*+[0-9][0-9\-.()]*+|[\-.()]*+[0-9A-Fa-f*#][0-9A-Fa-f*#\-.()]*+"
+)
+# Only an ISDN subaddress may hold reserved characters.
+_TEL_PARAMETERS = re.compile(
+    rf"(?:;(?:[Ii][Ss][Uu][Bb]=[{_UNRESERVED}/?:@&=+$,%]++"
+    rf"|[A-Za-z0-9\-]++(?:={_PARAMETER_CHARACTERS}++)?+))*+"
+)
 _VISUAL_SEPARATORS = str.maketrans("", "", "-.()")
 
 # "A URI ... with a user, ttl, method, maddr or transport parameter in one only does not
@@ -269,12 +276,12 @@ class TelUri:
         return None if found is None else unescape(found)
 
     def is_equivalent(self, other: object) -> bool:
-        """Whether two numbers are equal by the rules of RFC 3966 section 5."""
-        if not isinstance(other, TelUri):
-            return False
-        mine = {name.lower(): text and text.lower() for name, text in self.parameters}
-        their = {name.lower(): text and text.lower() for name, text in other.parameters}
-        return _plain_number(self) == _plain_number(other) and mine == their
+        """Whether two numbers are equal by the rules of RFC 3966 section 4."""
+        return (
+            isinstance(other, TelUri)
+            and _plain_number(self.number) == _plain_number(other.number)
+            and _comparable_descriptors(self) == _comparable_descriptors(other)
+        )
 
 
 @value(frozen=True, slots=True)
@@ -425,5 +432,20 @@ def _has_equal_parameters(one: SipUri, other: SipUri) -> bool:
     return all(their.get(name, text) == text for name, text in mine.items())
 
 
-def _plain_number(uri: TelUri) -> str:
-    return uri.number.translate(_VISUAL_SEPARATORS).lower()
+def _plain_number(number: str) -> str:
+    return number.translate(_VISUAL_SEPARATORS).lower()
+
+
+def _comparable_descriptors(uri: TelUri) -> dict[str, str | None]:
+    """The parameters of a number, made equal where they mean the same."""
+    pairs: dict[str, str | None] = {}
+    for key, text in uri.parameters:
+        name = key.lower()
+        plain = None if text is None else unescape(text).lower()
+        # An extension is digits, and a context may be a number of its own.
+        if plain and (
+            name == "ext" or (name == "phone-context" and plain.startswith("+"))
+        ):
+            plain = _plain_number(plain)
+        pairs.setdefault(name, plain)
+    return pairs
