@@ -34,11 +34,14 @@ _ALWAYS_SAFE = "-_.!~*'()"
 _USER = rf"[{_UNRESERVED}&=+$,;?/%#]++"
 _PASSWORD = rf"[{_UNRESERVED}&=+$,%]*+"
 _PARAMETER_CHARACTERS = rf"[{_UNRESERVED}\[\]/:&+$%]"
+# "=" has to be escaped in a value, but proxies put tags that end in it into their
+# Record-Route.
+_PARAMETER_VALUE = rf"[{_UNRESERVED}\[\]/:&+$%=]"
 _HEADER_CHARACTERS = rf"[{_UNRESERVED}\[\]/?:+$%]"
 
 _SIP_PARTS = re.compile(
     rf"(?:({_USER})(?::({_PASSWORD}))?@)?({HOST})(?::([0-9]++))?"
-    rf"((?:;{_PARAMETER_CHARACTERS}++(?:={_PARAMETER_CHARACTERS}*+)?+)*+)"
+    rf"((?:;{_PARAMETER_CHARACTERS}++(?:={_PARAMETER_VALUE}*+)?+)*+)"
     rf"(?:\?({_HEADER_CHARACTERS}++={_HEADER_CHARACTERS}*+"
     rf"(?:&{_HEADER_CHARACTERS}++={_HEADER_CHARACTERS}*+)*+))?"
 )

@@ -353,6 +353,13 @@ class PropertyTests(SynchronousTestCase):
         )
         self.assertEqual(str(uri.logical_identity()), "sips:a:pw@b;user=phone;x=y")
 
+    def test_equals_signs_in_values(self) -> None:
+        """A value may hold "=", as base64 does; only the first one ends the name."""
+        uri = sip("sip:p;lr=on;ftag=YQ==;x==")
+        self.assertEqual(uri.parameter("ftag"), "YQ==")
+        self.assertEqual(uri.parameter("x"), "=")
+        self.assertEqual(str(uri), "sip:p;lr=on;ftag=YQ==;x==")
+
     def test_header_components(self) -> None:
         """Header components are part of the URI, by unescaped name and value."""
         uri = sip("sip:user@example.com?Route=%3Csip:sip.example.com%3E&a=")
