@@ -314,11 +314,15 @@ class Endpoint:
             if not self._offer_to_all(request, None, flow):
                 self.counters["acks-unmatched"] += 1
             return
+        is_merged = self._transactions.is_merged(request)
         transaction = self._new_server(request, flow)
         if transaction is None:
             return
         if request.method == "CANCEL":
             self._receive_cancel(request, transaction)
+        elif is_merged:
+            tag = self.identifiers.tag()
+            transaction.respond(response_to(request, 482, to_tag=tag))
         elif not self._offer_to_all(request, transaction, flow):
             refusal = refusal_of(request, self.identifiers.tag())
             transaction.respond(refusal)

@@ -41,6 +41,7 @@ from sipuac.ua.invite_request import (
     build_invite,
     checked_headers,
     extension_fields,
+    fields_of_target,
     fork_preference_fields,
     parse_identity,
     parse_proxy,
@@ -231,7 +232,8 @@ class Inviter:
                 linger=self.endpoint.timers.timer_b,
             )
             options.check()
-            extra = checked_headers(headers)
+            extra = checked_headers(headers, has_proxy=self.proxy is not None)
+            extra += fields_of_target(target, extra)
         except LocalProtocolError as error:
             return _refused(str(error))
         if len(self._invitations) >= self._max_calls:
