@@ -164,6 +164,10 @@ class Endpoint:
         """Call this when the endpoint is stopped, before its transactions end."""
         self._stop_handlers.append(handler)
 
+    def remove_stop_handler(self, handler: Callable[[], None]) -> None:
+        """Call it no longer; no harm where it is not called."""
+        self._stop_handlers = [one for one in self._stop_handlers if one != handler]
+
     def start_timer(
         self, seconds: float, action: Callable[..., None], *arguments: object
     ) -> QueuedTimer:
