@@ -30,7 +30,7 @@ from sipuac.registration.bindings import (
     service_routes_of,
 )
 from sipuac.registration.options import RegistrationOptions
-from sipuac.registration.waits import refresh_delay, retry_delay, retry_after_of
+from sipuac.registration.waits import refresh_delay, retry_after_of, retry_delay
 from sipuac.syntax.fields import NameAddress
 from sipuac.syntax.message import Response
 
@@ -195,8 +195,9 @@ class Registration:
         if isinstance(result, SipError):
             return self._fail(result)
         if self.state is State.REMOVING:
-            error = None if result.is_success else failure_of(result)
-            return step(self, Event.BOUND if error is None else Event.FAILED, error)
+            if result.is_success:
+                return step(self, Event.BOUND)
+            return self._fail(failure_of(result))
         if result.is_success:
             bindings = bindings_of(result)
             ours = own_bindings(bindings, contacts)
@@ -327,6 +328,7 @@ class Registration:
         },
         State.REMOVING: {
             Event.BOUND:               (State.OVER,        _end),
+            Event.STILL_BOUND:         (State.OVER,        _end),
             Event.FAILED:              (State.OVER,        _end),
         },
         State.OVER: {},

@@ -13,7 +13,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from sipuac.effects import StartTimer, StopTimer
-from sipuac.errors import CallFailed, LocalProtocolError, SipError
+from sipuac.errors import CallFailed, LocalProtocolError, SipError, TransportFailed
 from sipuac.registration.bindings import Binding, bindings_of
 from sipuac.registration.events import (
     Registered,
@@ -125,6 +125,7 @@ class Registerer:
         self._over: Outcome[None] = Outcome()
         self._is_stopped = False
         endpoint.add_stop_handler(self.abandon)
+        endpoint.add_flow_handler(self._flow_failed)
 
     def __repr__(self) -> str:
         return f"<Registerer {self._options.identity.uri} {self.state}>"
@@ -200,6 +201,7 @@ class Registerer:
         self._flow = None
         self.service_routes = ()
         self._endpoint.remove_stop_handler(self.abandon)
+        self._endpoint.remove_flow_handler(self._flow_failed)
         self._bound.fail(LocalProtocolError("the registration was stopped"))
         self._over.succeed(None)
 
@@ -288,6 +290,11 @@ class Registerer:
             error = LocalProtocolError(f"{type(error).__name__}: {error}")
         self._flow = None
         self._endpoint.submit(self._run, self._registration.finished, error, ())
+
+    def _flow_failed(self, flow: IFlow, error: TransportFailed) -> None:
+        if flow is self._flow:
+            self._flow = None
+            self._run(self._registration.flow_lost)
 
     # Telling
 
