@@ -43,6 +43,9 @@ from sipuac.ua.timer_queue import QueuedTimer
 
 _log = Logger()
 
+# The timer that ends a registration which takes too long to end.
+_STOP = "stop"
+
 
 @dataclass(frozen=True, slots=True)
 class RegistrationEvent:
@@ -163,9 +166,19 @@ class Registerer:
         """Register, and stay so."""
         self._endpoint.submit(self._run, self._registration.start)
 
-    def stop(self) -> Deferred[None]:
-        """Remove what is bound and end; fires when the registrar has answered."""
+    def stop(self, seconds: float | None = None) -> Deferred[None]:
+        """Remove what is bound and end.
+
+        Args:
+            seconds: At most so long; None for as long as the transactions take.
+
+        Returns:
+            A Deferred that fires when the registrar has answered; it never fails.
+        """
         over = self._over.deferred()
+        if seconds is not None and not self._is_stopped:
+            self._stop_timer(_STOP)
+            self._timers[_STOP] = self._endpoint.start_timer(seconds, self.abandon)
         self._endpoint.submit(self._run, self._registration.stop)
         return over
 
