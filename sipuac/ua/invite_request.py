@@ -80,11 +80,13 @@ class Caller:
         identity: The From field, without a tag.
         proxy: The outbound proxy; None for none.
         user_agent: The User-Agent field; None leaves it out.
+        service_routes: The way that our registrar wants, after the proxy (RFC 3608).
     """
 
     identity: NameAddress
     proxy: SipUri | None
     user_agent: str | None
+    service_routes: tuple[NameAddress, ...] = ()
 
     @property
     def is_anonymous(self) -> bool:
@@ -94,7 +96,9 @@ class Caller:
 
     def next_hop(self, target: Uri) -> Uri:
         """The URI whose servers get the INVITE (RFC 3261 section 8.1.2)."""
-        return target if self.proxy is None else self.proxy
+        if self.proxy is not None:
+            return self.proxy
+        return self.service_routes[0].uri if self.service_routes else target
 
 
 def parse_identity(identity: str) -> NameAddress:
@@ -253,6 +257,7 @@ def build_invite(
     rows: Fields = []
     if caller.proxy is not None:
         rows.append(("Route", f"<{caller.proxy}>"))
+    rows.extend(("Route", str(route)) for route in caller.service_routes)
     sender = caller.identity.with_parameter("tag", identifiers.tag())
     rows.append(("Max-Forwards", "70"))
     rows.append(("From", str(sender)))
