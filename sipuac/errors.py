@@ -132,12 +132,12 @@ class NoAnswer(RequestRejected):
 
 
 class AuthenticationProblem(Enum):
-    """Why a challenge was not answered."""
+    """Why a challenge was not answered, the gravest reason first."""
 
     REFUSED = "refused"
+    SOURCE_FAILED = "source failed"
     NO_CREDENTIALS = "no credentials"
     UNSUPPORTED = "unsupported"
-    SOURCE_FAILED = "source failed"
     TOO_MANY = "too many"
 
 
@@ -146,10 +146,10 @@ class AuthenticationFailed(RequestRejected):
 
     Attributes:
         problem: `REFUSED`: the server knows our credentials and does not want them;
-            `NO_CREDENTIALS`: there are none for any of the realms; `UNSUPPORTED`: no
-            challenge that is understood and allowed; `SOURCE_FAILED`: what gives us the
-            credentials failed; `TOO_MANY`: one challenge after the other. None where
-            nobody tried.
+            `SOURCE_FAILED`: what gives us the credentials failed; `NO_CREDENTIALS`:
+            there are none for any of the realms; `UNSUPPORTED`: no challenge that is
+            understood and allowed; `TOO_MANY`: one challenge after the other. None
+            where nobody tried.
         realms: The realms of the challenges, as far as they are understood.
     """
 
