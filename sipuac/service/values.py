@@ -44,6 +44,13 @@ def seconds(name: str, text: str, *, minimum: float = 0.0) -> float:
     return value
 
 
+def number(name: str, text: str) -> int:
+    """A whole number of 0 or more."""
+    if not text.isascii() or not text.isdigit() or len(text) > 18:
+        raise UsageError(f"--{name}: {text!r} is not a whole number")
+    return int(text)
+
+
 def one_of(name: str, text: str, names: tuple[str, ...]) -> str:
     """One of these words."""
     if text not in names:

@@ -265,7 +265,7 @@ def build_invite(
     rows.append(("To", f"<{callee}>"))
     rows.append(("Call-ID", identifiers.call_id()))
     rows.append(("CSeq", "1 INVITE"))
-    rows.append(("Contact", _contact(caller, target, flow)))
+    rows.append(("Contact", contact_of(caller, target, flow)))
     rows.append(("Allow", ALLOW))
     # RFC 3323 section 4.1: nor do the optional fields of an anonymous call.
     if caller.user_agent is not None and not caller.is_anonymous:
@@ -277,7 +277,7 @@ def build_invite(
     return Request("INVITE", target, rows, offer.render())
 
 
-def _contact(caller: Caller, target: Uri, flow: IFlow) -> str:
+def contact_of(caller: Caller, target: Uri, flow: IFlow) -> str:
     """Where requests of the callee find us (RFC 3261 section 8.1.1.8)."""
     host, port = flow.sent_by
     uris = (target, caller.next_hop(target))

@@ -253,7 +253,8 @@ class Inviter:
         )
 
     @property
-    def _caller(self) -> Caller:
+    def caller(self) -> Caller:
+        """Who calls, and through what."""
         return Caller(self.identity, self.proxy, self.user_agent, self.service_routes)
 
     def _begin(self, sending: Deferred[Invitation]) -> Deferred[Invitation]:
@@ -291,7 +292,7 @@ class Inviter:
                 )
                 offer = ModifiedOffer(offer, description)
             is_secure = isinstance(uri, SipUri) and uri.is_secure
-            caller = self._caller
+            caller = self.caller
             hop = caller.next_hop(uri)
             flow: IFlow = yield self.endpoint.flow_to(hop, is_secure=is_secure)
             invitation = Invitation(

@@ -113,7 +113,7 @@ class OptionsTests(SynchronousTestCase):
         text = str(options)
         for name in ("listen", "http", "drain", "demo", "resolve", "from", "proxy"):
             self.assertIn(f"--{name}", text)
-        for name in ("auth-user", "session-expires"):
+        for name in ("session-expires",):
             self.assertNotIn(f"--{name}", text)
 
 
