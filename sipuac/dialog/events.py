@@ -144,6 +144,22 @@ class RedirectedTo(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Retrying(Event):
+    """An INVITE failed, and another is sent in its place.
+
+    Attributes:
+        status: Of its final response; 408 or 503 where none came (RFC 3261 8.1.3.1).
+        reason: The phrase of that response, or why none came.
+        action: What is different this time.
+    """
+
+    event: ClassVar[str] = "retrying"
+    status: int
+    reason: str
+    action: str
+
+
+@dataclass(frozen=True, slots=True)
 class Cancelling(Event):
     """Our CANCEL is asked for, and sent as soon as the protocol allows."""
 
