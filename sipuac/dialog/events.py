@@ -189,9 +189,18 @@ class Ended(Event):
 
 @dataclass(frozen=True, slots=True)
 class Failed(Event):
-    """The call does not stand. `error` is the class name in `sipuac.errors`."""
+    """The call does not stand.
+
+    Attributes:
+        error: The name of the class in `sipuac.errors`.
+        status: Of the final response; None where none came.
+        message: Why, in words.
+        retry_after: Seconds after which the final response says that a call has better
+            chances; None where it does not.
+    """
 
     event: ClassVar[str] = "failed"
     error: str
     status: int | None
     message: str
+    retry_after: int | None = None

@@ -353,7 +353,10 @@ class Invitation:
         if final is None and isinstance(error, CallFailed):
             final = error.response
         status = None if final is None else final.status
-        self._reporter.report(Failed(type(error).__name__, status, str(error)))
+        later = error.retry_after if isinstance(error, CallFailed) else None
+        seconds = None if later is None else later.seconds
+        name = type(error).__name__
+        self._reporter.report(Failed(name, status, str(error), seconds))
         if isinstance(error, Redirected) and response is not None:
             self._reporter.tell("redirect", response, error.contacts)
         else:

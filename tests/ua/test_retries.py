@@ -14,6 +14,7 @@ from sipuac.errors import (
     LocalProtocolError,
     RequestRejected,
 )
+from sipuac.syntax.fields import RetryAfter
 from sipuac.syntax.message import Request
 from sipuac.transport.interfaces import IFlow
 from sipuac.ua.invitation import Invitation
@@ -167,6 +168,47 @@ class OneRetryTests(RetryTestCase):
             error = self.failureResultOf(call.established, RequestRejected).value
             self.assertEqual(error.status, status)
             self.assertEqual(self.retrying(call), [])
+        self.assert_nothing_left()
+
+
+class TellingTests(RetryTestCase):
+    """What the application is told of a refusal, for it to act on."""
+
+    def test_retry_after(self) -> None:
+        """Retry-After of these is reported, and nothing is tried again by itself
+        (3261-20.33-a).
+        """
+        for status in (404, 413, 480, 486, 500, 503, 600, 603):
+            call = self.invite()
+            self.refuse(status, headers=[("Retry-After", "120 (lunch);duration=60")])
+            error = self.failureResultOf(call.established, RequestRejected).value
+            self.assertEqual(error.retry_after, RetryAfter(120, "lunch", 60))
+            self.assertEqual(call.events[-1].as_dict()["retry_after"], 120)
+            self.assertEqual(self.retrying(call), [])
+            before = len(self.sent())
+            self.advance(200)
+            self.assertEqual(len(self.sent()), before)
+        self.assert_nothing_left()
+
+    def test_unreadable_retry_after(self) -> None:
+        """One that cannot be read says nothing."""
+        call = self.invite()
+        self.refuse(480, headers=[("Retry-After", "soon")])
+        error = self.failureResultOf(call.established, RequestRejected).value
+        self.assertIsNone(error.retry_after)
+        self.assertIsNone(call.events[-1].as_dict()["retry_after"])
+        self.assert_nothing_left()
+
+    def test_error_info(self) -> None:
+        """Error-Info is in the response of the failure; nobody follows it
+        (3261-20.18-a).
+        """
+        call = self.invite()
+        uri = f"<sip:announcement@{HOST}>"
+        self.refuse(404, headers=[("Error-Info", uri)])
+        error = self.failureResultOf(call.established, RequestRejected).value
+        self.assertEqual(error.response.get_all("Error-Info"), [uri])
+        self.assertEqual(self.peer.methods, ["INVITE", "ACK"])
         self.assert_nothing_left()
 
 
