@@ -96,7 +96,8 @@ class DialogSet:
         """The INVITE was handed to the transport."""
         self.session.handle(SessionEvent.SENT)
         self.outbox.report(InviteSent())
-        self.outbox.start_timer(DialogTimer.ANSWER, self.options.answer_timeout)
+        remaining = self.options.answer_timeout - self.options.waited
+        self.outbox.start_timer(DialogTimer.ANSWER, max(0.0, remaining))
         return self._finish()
 
     def response_received(self, response: Response) -> list[Effect]:

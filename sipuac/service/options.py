@@ -18,6 +18,7 @@ from sipuac._version import __version__
 from sipuac.errors import LocalProtocolError
 from sipuac.media.static import KINDS, StaticMedia
 from sipuac.service import values
+from sipuac.service.requests import SHORTEST_INTERVAL
 from sipuac.syntax.uri import SipUri, Uri
 from sipuac.ua.credentials import (
     Credentials,
@@ -138,6 +139,9 @@ class SharedOptions(WireOptions):
          "FILE with the session description to offer (default: plain audio)"],
         ["answer-timeout", None, "180",
          "SECONDS to wait for an answer before the call is cancelled"],
+        ["session-expires", None, None,
+         "SECONDS after which a call is over that nobody has refreshed, 90 or more "
+         "(default: none)"],
     ]
     optFlags = [
         ["early-media", None, "Take media before the answer; --on-fork says of whom"],
@@ -160,6 +164,10 @@ class SharedOptions(WireOptions):
         self["answer-timeout"] = values.seconds(
             "answer-timeout", self["answer-timeout"], minimum=0.1
         )
+        if self["session-expires"] is not None:
+            self["session-expires"] = values.whole_seconds(
+                "session-expires", self["session-expires"], minimum=SHORTEST_INTERVAL
+            )
         self._media = {kind: self._make_media(kind) for kind in KINDS}
 
     @property
@@ -178,6 +186,7 @@ class SharedOptions(WireOptions):
             "without_sdp": bool(self["offerless"]),
             "on_fork": self["on-fork"],
             "answer_timeout": self["answer-timeout"],
+            "session_expires": self["session-expires"],
         }
 
     def _make_media(self, kind: str) -> StaticMedia:

@@ -51,6 +51,17 @@ def number(name: str, text: str) -> int:
     return int(text)
 
 
+def whole_seconds(name: str, text: str, *, minimum: int) -> int:
+    """A whole number of seconds, from `minimum` to a day."""
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise UsageError(f"--{name}: {text!r} is not a whole number of seconds")
+    if not minimum <= int(text) <= MAX_SECONDS:
+        raise UsageError(
+            f"--{name}: {text} is not from {minimum} to {MAX_SECONDS:g} seconds"
+        )
+    return int(text)
+
+
 def one_of(name: str, text: str, names: tuple[str, ...]) -> str:
     """One of these words."""
     if text not in names:

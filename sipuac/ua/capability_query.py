@@ -73,6 +73,7 @@ def ask_capabilities(
     uri = parse_target(target, has_proxy=caller.proxy is not None)
     tag = endpoint.identifiers.tag()
     extra = list(headers)
+    hop = caller.next_hop(uri)
 
     def build(flow: IFlow, call_id: str, cseq: int) -> Request:
         rows: list[tuple[str, str]] = []
@@ -83,7 +84,7 @@ def ask_capabilities(
         rows.append(("To", f"<{uri}>"))
         rows.append(("Call-ID", call_id))
         rows.append(("CSeq", f"{cseq} OPTIONS"))
-        rows.append(("Contact", contact_of(caller, uri, flow)))
+        rows.append(("Contact", contact_of(caller.identity, uri, hop, flow)))
         rows.append(("Accept", ACCEPT))
         rows.append(("Allow", ALLOW))
         if caller.user_agent is not None:
@@ -92,7 +93,7 @@ def ask_capabilities(
 
     asked_at = endpoint.clock.seconds()
     sender = RequestSender(endpoint, authenticator)
-    answered: Answered = yield sender.send(caller.next_hop(uri), build)
+    answered: Answered = yield sender.send(hop, build)
     return Capabilities(
         answered.response,
         answered.flow.transport,
