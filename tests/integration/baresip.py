@@ -159,8 +159,7 @@ class Baresip(Callee):
             AssertionError: It did not take the command.
         """
         if self._control is None:
-            # Asked and answered within one step of the test: it answers at once, on a
-            # thread of nobody's but its own.
+            # Not on the reactor: baresip answers at once, and waits for nobody.
             self._control = socket.create_connection((HOST, self._control_port))
             self._control.settimeout(_PATIENCE)
         order = {"command": name, "params": parameters, "token": name}

@@ -97,11 +97,13 @@ class PeerTestCase(TestCase):
             media: Its media.
             options: More arguments of it, or other ones.
         """
-        arguments: dict[str, Any] = {
-            "proxy": self.kamailio.uri(self.transport),
-            "tls_ca": str(self.kamailio.ca_file),
-        }
-        arguments |= options
+        arguments = options
+        if "proxy" not in options:
+            arguments = {
+                "proxy": self.kamailio.uri(self.transport),
+                "tls_ca": str(self.kamailio.ca_file),
+                **options,
+            }
         service = InviterService(
             "sip:caller@example.com",
             reactor=self.reactor,
