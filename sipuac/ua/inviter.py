@@ -28,7 +28,7 @@ from sipuac.syntax.fields import check_header
 from sipuac.syntax.message import Request, Response
 from sipuac.syntax.uri import SipUri, Uri
 from sipuac.transport.interfaces import IFlow
-from sipuac.ua.call_media import Modifier, modified
+from sipuac.ua.call_media import Modifier, Modifiers, modified
 from sipuac.ua.endpoint import Endpoint, ServerTransaction
 from sipuac.ua.events import CallEvent
 from sipuac.ua.interfaces import IInviteDelegate, IRequestHandler
@@ -271,18 +271,17 @@ class Inviter:
         fields: Fields,
         options: InviteOptions,
         factory: IMediaFactory,
-        modifiers: tuple[Sequence[Modifier], Sequence[Modifier]],
+        modifiers: Modifiers,
         delegate: IInviteDelegate | None,
     ) -> Generator[Deferred[Any], Any, Invitation]:
         asked_at = self.endpoint.clock.seconds()
-        outgoing, incoming = modifiers
         offer: ILocalOffer | None = None
         if not options.is_offerless:
             offer = yield maybeDeferred(factory.offer)
         try:
             if offer is not None:
                 description: SessionDescription = yield modified(
-                    offer.description, outgoing
+                    offer.description, modifiers[0]
                 )
                 offer = ModifiedOffer(offer, description)
             is_secure = isinstance(uri, SipUri) and uri.is_secure
@@ -303,8 +302,7 @@ class Inviter:
                 options,
                 offer,
                 factory,
-                outgoing=outgoing,
-                incoming=incoming,
+                modifiers=modifiers,
                 delegate=delegate,
                 observers=self._observers,
                 asked_at=asked_at,
