@@ -9,7 +9,7 @@ from tests.integration.wire_log import LoggedMessage, read_message
 # Each message is printed in colour, which the log brings as escape sequences; without
 # the closing one the message is not there as a whole yet.
 _TRACED = re.compile(r"\x1b\[36;1m#\n\w+ \S+ -> \S+\n(?P<message>.*?)\x1b\[;m\n", re.S)
-_VIA = re.compile(r"^(?:Via|v) *:[^\r\n]*:(?P<port>\d+)\b", re.M | re.I)
+_VIA = re.compile(r"^(?:Via|v) *: *\S+ [^:;\r\n]+:(?P<port>\d+)", re.M | re.I)
 
 
 def parse_trace(text: str, ports: frozenset[int]) -> list[LoggedMessage]:
