@@ -1,7 +1,7 @@
 """Plays a flow of RFC 3665: the others say the RFC's own words, octet for octet.
 
-Alice is sipuac. She is given the identifiers that the RFC gave her, so that the words of
-the others fit; what she sends is compared with what the RFC has her say.
+Alice is sipuac. She is given the identifiers that the RFC gave her, so that the words
+of the others fit; what she sends is compared with what the RFC has her say.
 """
 
 from __future__ import annotations
