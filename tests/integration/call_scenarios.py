@@ -135,6 +135,31 @@ class CallScenarios(PeerTestCase):
         self.assertIn(f"m=audio {desk.media_port} ", session.remote_sdp)
         self.check_no_complaints()
 
+    async def test_offerless_fork_at_once(self) -> None:
+        """Both offers come in the same instant, and neither gets the other's answer."""
+        desk = self.phone(
+            Behaviour(EARLY_MEDIA, after=0.8, is_reliable=True, codec="PCMU")
+        )
+        mobile = self.phone(
+            Behaviour(EARLY_MEDIA, final=None, is_reliable=True, codec="PCMA")
+        )
+        service = await self.start()
+        session = await service.call(
+            self.kamailio.target("parallel", desk, mobile), without_sdp=True
+        )
+        await self.until_acknowledged(desk, mobile)
+        for phone, payload_type in ((desk, 0), (mobile, 8)):
+            prack = only(phone, "PRACK")
+            self.assertEqual(prack.to_tag, phone.sent("183 INVITE")[0].to_tag)
+            self.assertRegex(prack.body, rf"m=audio \d+ RTP/AVP {payload_type}\n")
+        self.assertIn(f"m=audio {desk.media_port} RTP/AVP 0", session.remote_sdp)
+        self.assertIn("RTP/AVP 0\r\n", session.local_sdp)
+        self.check(mobile, "INVITE", "PRACK", "CANCEL", "ACK")
+        await session.hangup()
+        await self.until(lambda: bool(desk.sent("200 BYE")))
+        self.check(desk, "INVITE", "PRACK", "ACK", "BYE")
+        self.check_no_complaints()
+
     async def test_offer_in_the_answer(self) -> None:
         """A phone without 100rel makes the offer in its 200; the ACK answers it."""
         desk = self.phone(Behaviour())

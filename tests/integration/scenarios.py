@@ -25,6 +25,7 @@ class Behaviour:
         final: The final response it gives of its own, such as "200 OK"; None rings on.
         after: Seconds from that, or the last request in the early dialog, to it.
         contact: Contact of a 3xx.
+        codec: The only one that it knows, "PCMU" or "PCMA".
         has_update: Whether its Allow names UPDATE.
         is_reliable: Whether it sends its one provisional response reliably (RFC 3262),
             with its offer, so that its 200 brings no session description.
@@ -35,7 +36,8 @@ class Behaviour:
         refusal: How it refuses the first INVITE, before it takes another one of the
             same call: status line and more lines of the head; () for not at all.
         headers: More lines in the head of its 200.
-        ignored_acks: How many ACKs of its 200 it overlooks, as if they were lost.
+        ignored_acks: How many ACKs of its 200 it overlooks, as if they were lost; see
+            `Take`.
         early: What it does in the early dialog, before `after` begins.
         talk: What it does once the call stands.
     """
@@ -45,6 +47,7 @@ class Behaviour:
     final: str | None = "200 OK"
     after: float = 0.3
     contact: str = ""
+    codec: str = "PCMU"
     has_update: bool = True
     is_reliable: bool = False
     answers_at_cancel: bool = False
@@ -77,9 +80,9 @@ class _Writer:
 
     def __init__(self, behaviour: Behaviour, media_port: int) -> None:
         self._behaviour = behaviour
-        self._sdp = xml.sdp(media_port)
+        self._sdp = xml.sdp(media_port, behaviour.codec)
         self._refusals = 0
-        self._steps = StepWriter(media_port, _CONTACT, self._allow())
+        self._steps = StepWriter(media_port, behaviour.codec, _CONTACT, self._allow())
 
     def scenario(self) -> str:
         """The whole document."""
@@ -101,9 +104,7 @@ class _Writer:
             self._early_bye(),
             self._over(),
             xml.unused(),
-            xml.unused("again_")
-            if self._behaviour.early + self._behaviour.talk
-            else "",
+            self._steps.unused(),
             "</scenario>\n",
         ]
         return "\n".join(parts)

@@ -6,18 +6,23 @@ TAG = ";tag=[pid]SIPpTag[call_number]"
 """The phone's own tag."""
 
 
-def sdp(media_port: int, direction: str = "", version: int = 1) -> str:
+def sdp(
+    media_port: int, codec: str = "PCMU", direction: str = "", version: int = 1
+) -> str:
     """A session description of the phone, one audio stream.
 
     Args:
         media_port: By which one knows whose it is.
+        codec: Its only codec, "PCMU" or "PCMA".
         direction: Such as "sendonly"; "" leaves the attribute out.
         version: The version in its origin.
     """
+    payload_type = {"PCMU": 0, "PCMA": 8}[codec]
     attribute = f"\na={direction}" if direction else ""
     return (
         f"v=0\no=phone 1 {version} IN IP4 [local_ip]\ns=-\nc=IN IP4 [local_ip]\nt=0 0\n"
-        f"m=audio {media_port} RTP/AVP 0\na=rtpmap:0 PCMU/8000{attribute}"
+        f"m=audio {media_port} RTP/AVP {payload_type}\n"
+        f"a=rtpmap:{payload_type} {codec}/8000{attribute}"
     )
 
 

@@ -51,7 +51,8 @@ class Take:
         status_line: The response.
         direction: Of the stream in the response; "" for no session description.
         headers: More lines of its head.
-        ignored_acks: How many ACKs of a 200 the phone overlooks, as if they were lost.
+        ignored_acks: How many ACKs of a 200 the phone overlooks, as if they were lost;
+            only over TCP, for over UDP SIPp answers a repeated ACK by itself.
     """
 
     method: str
@@ -82,18 +83,21 @@ class StepWriter:
 
     Args:
         media_port: The port in the phone's session descriptions.
+        codec: The codec in them.
         contact: The phone's Contact line.
         allow: Its Allow line.
     """
 
-    def __init__(self, media_port: int, contact: str, allow: str) -> None:
+    def __init__(self, media_port: int, codec: str, contact: str, allow: str) -> None:
         self._media_port = media_port
+        self._codec = codec
         self._contact = contact
         self._allow = allow
         # The 200 of the call was the first description and no request.
         self._versions = count(2)
         self._cseqs = count(1)
         self._names: Iterator[int] = count(1)
+        self._has_kept = False
 
     def script(
         self,
@@ -154,6 +158,10 @@ class StepWriter:
         )
         return xml.send(head, body, attributes)
 
+    def unused(self) -> str:
+        """Names the variables that the scripts have kept and do not read."""
+        return xml.unused("again_") if self._has_kept else ""
+
     def next_cseq(self) -> int:
         """The CSeq number of the phone's next request."""
         return next(self._cseqs)
@@ -161,7 +169,7 @@ class StepWriter:
     def _sdp(self, direction: str) -> str:
         if not direction:
             return ""
-        return xml.sdp(self._media_port, direction, next(self._versions))
+        return xml.sdp(self._media_port, self._codec, direction, next(self._versions))
 
     def _waiting(
         self, place: str, step: Step, choices: Sequence[tuple[str, str]]
@@ -182,6 +190,7 @@ class StepWriter:
                 )
             )
         if awaited is not None:
+            self._has_kept = True
             parts.append(
                 f'<recv request="{awaited}" next="{place}_now">'
                 f"{xml.keeping('again_')}</recv>"
