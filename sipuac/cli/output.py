@@ -21,6 +21,24 @@ class Output(Protocol):
         """Print lines for people."""
 
 
+def printable(text: str) -> str:
+    """The text as a terminal may have it, lines and all.
+
+    A peer chooses reason phrases and names: what would move the cursor, change the
+    direction of writing or cannot be encoded is written as an escape.
+    """
+    if text.replace("\n", "").isprintable():
+        return text
+    return "".join(
+        [
+            one
+            if one == "\n" or one.isprintable()
+            else one.encode("unicode_escape").decode("ascii")
+            for one in text
+        ]
+    )
+
+
 class JsonOutput:
     """One object a line on standard output, flushed; all else on standard error."""
 
@@ -35,7 +53,7 @@ class JsonOutput:
 
     def text(self, text: str) -> None:
         """See `Output`."""
-        self._stderr.write(text)
+        self._stderr.write(printable(text))
         self._stderr.flush()
 
 
@@ -54,5 +72,5 @@ class TextOutput:
 
     def text(self, text: str) -> None:
         """See `Output`."""
-        self._stdout.write(text)
+        self._stdout.write(printable(text))
         self._stdout.flush()

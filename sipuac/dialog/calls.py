@@ -111,8 +111,7 @@ class Calls:
             branch.fate = "established"
             self._stood = self._stood or branch
             self._outbox.emit(Establish(branch.tag, branch.remote))
-            if self._set.options.is_offerless:
-                self._close_other_media(branch)
+            self._close_other_media(branch)
 
     def _close_other_media(self, branch: Branch) -> None:
         """The call stands: the media of the other forks closes."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from twisted.application.service import Service
-from twisted.internet.defer import Deferred, fail
+from twisted.application.service import MultiService
+from twisted.internet.defer import Deferred, fail, maybeDeferred
 from twisted.python.failure import Failure
 
 from sipuac.errors import LocalProtocolError, TransportFailed
@@ -24,8 +24,10 @@ from sipuac.ua.session import Session
 from sipuac.ua.user_agent import SocketSettings, Timers
 
 
-class InviterService(Service):
+class InviterService(MultiService):
     """Opens the sockets, places calls, and ends what is left when it stops.
+
+    Its children, such as a `RegistererService`, run while the sockets are open.
 
     Args:
         identity: Who calls: a URI, or `"Name" <URI>`.
@@ -66,6 +68,7 @@ class InviterService(Service):
         drain: float = 10.0,
         timers: Timers | None = None,
     ) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # Twisted
         parse_identity(identity)
         if proxy is not None:
             parse_proxy(proxy)
@@ -124,12 +127,14 @@ class InviterService(Service):
 
     def stopService(self) -> Deferred[None] | None:
         """CANCEL and BYE what is left, for `drain` seconds at most, and close all."""
-        super().stopService()  # type: ignore[no-untyped-call]
+        children = maybeDeferred(super().stopService)
         endpoint, inviter = self.endpoint, self.inviter
         self.endpoint = self.inviter = None
         if endpoint is None or inviter is None:
             return None
-        return inviter.drain(self._drain).addCallback(lambda _: endpoint.stop())
+        drained = inviter.drain(self._drain)
+        drained.addCallback(lambda _: children)
+        return drained.addCallback(lambda _: endpoint.stop())
 
     def invite(self, target: str, **options: Any) -> Deferred[Invitation]:
         """Send an INVITE; see `Inviter.invite` for the options and the result."""

@@ -58,7 +58,7 @@ class SharedOptions(usage.Options):
          "SECONDS to wait for an answer before the call is cancelled"],
     ]
     optFlags = [
-        ["early-media", None, "Take media before the answer, from one fork only"],
+        ["early-media", None, "Take media before the answer; --on-fork says of whom"],
         ["offerless", None, "Let the callees make the offers: early media of all"],
     ]
     # fmt: on

@@ -15,7 +15,14 @@ from sipuac.errors import LocalProtocolError, ParseError
 from sipuac.syntax.fields import check_header
 from sipuac.syntax.uri import SipUri, TelUri, parse_uri
 
-FORK_POLICIES = ("first-answer", "keep-all", "cancel-extras", "follow", "fail")
+FORK_POLICIES = (
+    "first-answer",
+    "keep-all",
+    "cancel-extras",
+    "follow",
+    "collect",
+    "fail",
+)
 """Names of the fork policies that come with the package (DESIGN section 3)."""
 
 MAX_SECONDS = 86_400.0

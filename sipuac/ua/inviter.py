@@ -24,7 +24,7 @@ from sipuac.dialog.options import InviteOptions, default_policy
 from sipuac.errors import LocalProtocolError
 from sipuac.media.interfaces import ILocalOffer, IMediaFactory, IMediaSession
 from sipuac.sdp.description import SessionDescription
-from sipuac.syntax.fields import check_header
+from sipuac.syntax.fields import NameAddress, check_header
 from sipuac.syntax.message import Request, Response
 from sipuac.syntax.uri import SipUri, Uri
 from sipuac.transport.interfaces import IFlow
@@ -41,6 +41,7 @@ from sipuac.ua.invite_request import (
     build_invite,
     checked_headers,
     extension_fields,
+    fields_of_target,
     fork_preference_fields,
     parse_identity,
     parse_proxy,
@@ -96,6 +97,9 @@ class Inviter:
         user_agent: The User-Agent field; None leaves it out.
         max_calls: How many attempts and calls are kept at a time; more are refused.
 
+    Attributes:
+        service_routes: The way of INVITEs to come, as our registrar gave it.
+
     Raises:
         LocalProtocolError: The identity or the proxy is no usable URI.
     """
@@ -113,8 +117,9 @@ class Inviter:
         self.identity = parse_identity(identity)
         self.proxy = None if proxy is None else parse_proxy(proxy)
         self.endpoint = endpoint
+        self.service_routes: tuple[NameAddress, ...] = ()
         self._media = media
-        self._user_agent = user_agent
+        self.user_agent = user_agent
         self._unsent: list[Deferred[Invitation]] = []
         self._is_drained = False
         if user_agent is not None:
@@ -231,7 +236,8 @@ class Inviter:
                 linger=self.endpoint.timers.timer_b,
             )
             options.check()
-            extra = checked_headers(headers)
+            extra = checked_headers(headers, has_proxy=self.proxy is not None)
+            extra += fields_of_target(target, extra)
         except LocalProtocolError as error:
             return _refused(str(error))
         if len(self._invitations) >= self._max_calls:
@@ -248,7 +254,7 @@ class Inviter:
 
     @property
     def _caller(self) -> Caller:
-        return Caller(self.identity, self.proxy, self._user_agent)
+        return Caller(self.identity, self.proxy, self.user_agent, self.service_routes)
 
     def _begin(self, sending: Deferred[Invitation]) -> Deferred[Invitation]:
         """Keep what is not sent yet, so that `drain` finds it."""

@@ -221,17 +221,20 @@ class KeepAllTests(DialogCase):
         self.assertIs(type(error), CallFailed)
 
     def test_media_that_forks_but_cannot_replace(self) -> None:
-        """With early media the winner gets a session of its own, the other's closes."""
-        how = {"has_early_media": True, "can_replace_answer": False}
-        self.begin(policy=KeepAll(), **how)
-        self.with_early_media("a")
-        said, effects = self.receive(200, "b", port=3000)
-        self.assertEqual(
-            effects[4:], [*taken(said, "b"), closed("a"), applied("b", 3000)]
-        )
-        self.assertEqual(effects[3], forked("b", "take", said))
-        effects = self.receive(200, "a")[1]
-        self.assertEqual(effects[-1], applied("a", 2000))
+        """With early media the winner gets a session of its own, whether or not the
+        media could replace its answer; the other's closes when the call stands.
+        """
+        for can_replace in (False, True):
+            how = {"has_early_media": True, "can_replace_answer": can_replace}
+            self.begin(policy=KeepAll(), **how)
+            self.with_early_media("a")
+            said, effects = self.receive(200, "b", port=3000)
+            self.assertEqual(effects[3], forked("b", "take", said))
+            self.assertEqual(effects[4:], [*taken(said, "b"), applied("b", 3000)])
+            stands = [Establish("b", answer(3000)), closed("a")]
+            self.assertEqual(self.set.media_applied("b"), stands)
+            effects = self.receive(200, "a")[1]
+            self.assertEqual(effects[-1], applied("a", 2000))
 
 
 class CancelExtrasTests(DialogCase):
