@@ -25,6 +25,10 @@ ANONYMOUS = '"Anonymous" <sip:anonymous@anonymous.invalid>'
 """Who calls when nobody says so (RFC 3261 section 8.1.1.3)."""
 
 
+MIN_KEEPALIVE = 1.0
+"""Seconds; more often than that is no keep-alive, it is a load."""
+
+
 @contextmanager
 def refused_for(option: str) -> Iterator[None]:
     """Turn what cannot be used into the usage error of this option."""
@@ -47,6 +51,12 @@ class SharedOptions(usage.Options):
          "ADDRESS or name to put into Via and Contact instead of our own address"],
         ["tls-ca", None, None,
          "FILE with the certificates (PEM) to trust instead of the system's"],
+        ["tls-cert", None, None,
+         "FILE with the certificate (PEM) to show servers that ask for one"],
+        ["tls-key", None, None,
+         "FILE with its private key (default: in the same file)"],
+        ["keepalive", None, None,
+         "SECONDS between keep-alives to the proxy; holds the way to it open"],
         ["on-fork", None, None,
          f"POLICY for forks: {', '.join(values.FORK_POLICIES)} "
          "(default: cancel-extras with early media, else first-answer)"],
@@ -60,6 +70,10 @@ class SharedOptions(usage.Options):
     optFlags = [
         ["early-media", None, "Take media before the answer, from one fork only"],
         ["offerless", None, "Let the callees make the offers: early media of all"],
+        ["learn-address", None,
+         "Put into Via and Contact the address that servers see us at"],
+        ["keepalive-pong", None,
+         "A connection to the proxy on which a keep-alive is not answered is dead"],
     ]
     # fmt: on
 
@@ -90,9 +104,15 @@ class SharedOptions(usage.Options):
             raise usage.UsageError("--early-media needs our offer, not --offerless")
         if self["advertise"] is not None:
             self["advertise"] = values.host("advertise", self["advertise"])
+        if self["advertise"] is not None and self["learn-address"]:
+            raise usage.UsageError("--advertise says what --learn-address would find")
         if self["tls-ca"] is not None:
             with refused_for("--tls-ca"):
                 SocketSettings(tls_ca=self["tls-ca"])
+        if self["tls-cert"] is not None or self["tls-key"] is not None:
+            with refused_for("--tls-cert"):
+                SocketSettings(tls_cert=self["tls-cert"], tls_key=self["tls-key"])
+        self._check_keepalive()
         if self["on-fork"] is not None:
             values.one_of("on-fork", self["on-fork"], values.FORK_POLICIES)
         values.one_of("media", self["media"], KINDS)
@@ -114,7 +134,12 @@ class SharedOptions(usage.Options):
             "media": self._media[self["media"]],
             "hosts": dict(self["resolve"]),
             "tls_ca": self["tls-ca"],
+            "tls_cert": self["tls-cert"],
+            "tls_key": self["tls-key"],
             "advertise": self["advertise"],
+            "learn_address": bool(self["learn-address"]),
+            "keepalive": self["keepalive"],
+            "keepalive_pong": bool(self["keepalive-pong"]),
         }
         if self.get("bind") is not None:
             arguments["bind"] = self["bind"]
@@ -128,6 +153,17 @@ class SharedOptions(usage.Options):
             "on_fork": self["on-fork"],
             "answer_timeout": self["answer-timeout"],
         }
+
+    def _check_keepalive(self) -> None:
+        if self["keepalive"] is None:
+            if self["keepalive-pong"]:
+                raise usage.UsageError("--keepalive-pong needs --keepalive")
+            return
+        if self["proxy"] is None:
+            raise usage.UsageError("--keepalive needs a --proxy to send them to")
+        self["keepalive"] = values.seconds(
+            "keepalive", self["keepalive"], minimum=MIN_KEEPALIVE
+        )
 
     def _make_media(self, kind: str) -> StaticMedia:
         path = self["sdp"]

@@ -98,10 +98,10 @@ def makeService(options: Options) -> IService:
 def make_service(options: Options, reactor: Any) -> RootService:
     """As `makeService`, on this reactor; Any, as it provides many interfaces."""
     root = RootService()
-    signals = StopSignals(reactor, root)
+    inviter = _make_inviter(options, reactor)
+    signals = StopSignals(reactor, root, inviter.reload_certificates)
     signals.setName("signals")  # type: ignore[no-untyped-call]  # Twisted
     signals.setServiceParent(root)  # type: ignore[no-untyped-call]  # Twisted
-    inviter = _make_inviter(options, reactor)
     if options["http"] is not None:
         calls = Calls(inviter.invite, reactor)
         invite_options = InviteOptions(

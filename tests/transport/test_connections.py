@@ -14,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from sipuac.errors import TransportFailed
 from sipuac.syntax.destination import Destination
 from sipuac.syntax.message import Request
-from sipuac.transport.connections import ConnectionBounds
+from sipuac.transport.bounds import ConnectionBounds
 from sipuac.transport.interfaces import IFlow
 from sipuac.transport.layer import TransportLayer
 from sipuac.transport.listener import Listener

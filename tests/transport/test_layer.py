@@ -12,7 +12,7 @@ from sipuac.syntax.destination import Destination
 from sipuac.transport.interfaces import IFlow, ITransportLayer
 from sipuac.transport.layer import TransportLayer
 from sipuac.transport.listener import Listener, default_listeners
-from sipuac.transport.tls import ServerCertificate, TlsSettings
+from sipuac.transport.tls import OwnCertificate, TlsSettings
 from tests.transport.certificates import dns, issue
 from tests.transport.peers import FakeReactor, connected
 
@@ -139,7 +139,7 @@ class ListeningTests(LayerCase):
 
     def test_bad_files_are_refused_at_once(self) -> None:
         """A file that cannot be used is found before anything is opened."""
-        missing = ServerCertificate("/nonexistent/key.pem", "/nonexistent/cert.pem")
+        missing = OwnCertificate("/nonexistent/key.pem", "/nonexistent/cert.pem")
         self.assertRaises(
             LocalProtocolError,
             TransportLayer,
