@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.internet.error import ConnectionDone, ConnectionLost
+from twisted.internet.interfaces import IHalfCloseableProtocol
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -322,6 +323,47 @@ class EndTests(StreamCase):
         self.assertIs(failed, flow)
         self.assertIn("the peer closed the connection", str(error))
         self.assertEqual(self.counters["connections-lost"], 1)
+
+    def test_peer_says_no_more(self) -> None:
+        """A peer that closes its direction gets the answers to what it has asked, and
+        is closed; who waits for it to speak hears at once (3261-18.4-a).
+        """
+        protocol, transport = self.accepted()
+        flow = protocol.flow
+        assert flow is not None
+        protocol.dataReceived(options(VIA).render())
+        flow.send(b"an answer")
+        assert IHalfCloseableProtocol.providedBy(protocol)
+        protocol.readConnectionLost()
+        self.assertEqual(transport.value(), b"an answer")
+        self.assertTrue(transport.disconnecting)
+        self.assertFalse(flow.is_open)
+        [(failed, error)] = self.receiver.failed
+        self.assertIs(failed, flow)
+        self.assertIn("the peer closed the connection", str(error))
+        self.lose(protocol)
+        self.assertEqual(len(self.receiver.failed), 1)
+
+    def test_flow_that_is_found_dead(self) -> None:
+        """A connection whose peer does not answer is closed at once, and everybody who
+        waits or watches hears of it.
+        """
+        protocol, transport = self.accepted()
+        flow = protocol.flow
+        assert flow is not None
+        told: list[TransportFailed] = []
+        flow.watchers.add(told.append)
+        flow.keep_alive()
+        self.assertEqual(transport.value(), b"\r\n\r\n")
+        protocol.dataReceived(b"\r\n")
+        self.assertEqual(flow.pongs, 1)
+        error = TransportFailed("no pong")
+        flow.fail(error)
+        self.assertTrue(transport.disconnected)
+        self.assertEqual((told, self.receiver.failed), ([error], [(flow, error)]))
+        self.lose(protocol)
+        self.assertEqual((len(told), len(self.receiver.failed)), (1, 1))
+        self.assertRaises(TransportFailed, flow.keep_alive)
 
     def test_connection_breaks(self) -> None:
         """... and of one that breaks (3261-18.4-a)."""
