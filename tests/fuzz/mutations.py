@@ -10,24 +10,34 @@ SPECIAL = b'\0\r\n\t "<>;,:=@%\\[]()*?/&#+\x1b\x7f\xc3\xff09aV'
 
 
 def all_mutations(octets: bytes) -> Iterator[bytes]:
-    """Every message that differs from this one by a single octet."""
+    """Every octet changed to every other, left out, and put in where it means something.
+
+    What means nothing special in a message is put in as one of its kind alone.
+    """
     for position in range(len(octets) + 1):
-        yield from mutations_at(octets, position, range(256))
+        yield from _changed_at(octets, position, range(256))
+        yield from _put_in_at(octets, position, SPECIAL)
 
 
-def mutations_at(
-    octets: bytes, position: int, values: bytes | range
-) -> Iterator[bytes]:
-    """The messages that differ here: the octet changed, left out, one put before it."""
-    before, after = octets[:position], octets[position:]
-    rest = after[1:]
-    for value in values:
-        octet = bytes((value,))
-        yield before + octet + after
-        if after and after[0] != value:
-            yield before + octet + rest
-    if after:
+def mutations_at(octets: bytes, position: int, values: bytes) -> Iterator[bytes]:
+    """The octet there changed to each of these, left out, each of them put before it."""
+    yield from _changed_at(octets, position, values)
+    yield from _put_in_at(octets, position, values)
+
+
+def _changed_at(octets: bytes, position: int, values: bytes | range) -> Iterator[bytes]:
+    if position < len(octets):
+        before, here, rest = octets[:position], octets[position], octets[position + 1 :]
         yield before + rest
+        for value in values:
+            if value != here:
+                yield before + bytes((value,)) + rest
+
+
+def _put_in_at(octets: bytes, position: int, values: bytes) -> Iterator[bytes]:
+    before, after = octets[:position], octets[position:]
+    for value in values:
+        yield before + bytes((value,)) + after
 
 
 def some_mutations(
