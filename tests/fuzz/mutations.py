@@ -10,9 +10,9 @@ SPECIAL = b'\0\r\n\t "<>;,:=@%\\[]()*?/&#+\x1b\x7f\xc3\xff09aV'
 
 
 def all_mutations(octets: bytes) -> Iterator[bytes]:
-    """Every octet changed to every other, left out, and put in where it means something.
+    """Every octet changed to every other one, left out, and special ones put in.
 
-    What means nothing special in a message is put in as one of its kind alone.
+    Of those that mean nothing in a message, one of each kind is special.
     """
     for position in range(len(octets) + 1):
         yield from _changed_at(octets, position, range(256))
@@ -20,7 +20,7 @@ def all_mutations(octets: bytes) -> Iterator[bytes]:
 
 
 def mutations_at(octets: bytes, position: int, values: bytes) -> Iterator[bytes]:
-    """The octet there changed to each of these, left out, each of them put before it."""
+    """The octet there changed to each of these or left out, or one of them put in."""
     yield from _changed_at(octets, position, values)
     yield from _put_in_at(octets, position, values)
 
