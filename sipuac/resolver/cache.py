@@ -148,9 +148,9 @@ class _Asking:
             return
         self._is_over = True
         self._cache.answered(self._question, answer)
-        waiting, self._waiting = self._waiting, []
-        for one in waiting:
-            one.callback(answer)
+        # One by one: who is told may give up for another one.
+        while self._waiting:
+            self._waiting.pop(0).callback(answer)
 
     def _stop_waiting(self, waiting: Deferred[Answer]) -> None:
         if waiting in self._waiting:
