@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from itertools import cycle, islice
+from struct import unpack_from
 from typing import Any, cast
 
 from twisted.internet.defer import Deferred, DeferredSemaphore, fail
@@ -227,6 +228,8 @@ class _Attempt(ConnectedDatagramProtocol):
             self._ignore()
         elif message.trunc and not is_stream:
             self._ask_by_stream()
+        elif not _is_whole(octets, message):
+            self._ignore()
         else:
             self._question.answered(self, message)
 
@@ -340,6 +343,13 @@ class _StreamProtocol(Int16StringReceiver):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The server has closed the connection, or we have."""
         self._lost()
+
+
+def _is_whole(octets: bytes, message: dns.Message) -> bool:
+    """Whether all records that were announced are there; the parser does not mind."""
+    # RFC 1035 section 4.1.1: ANCOUNT and NSCOUNT follow the number, flags and QDCOUNT.
+    announced = unpack_from("!2H", octets, 6)
+    return announced == (len(message.answers), len(message.authority))
 
 
 def _error_of(message: dns.Message) -> Exception:
