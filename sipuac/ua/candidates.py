@@ -73,8 +73,6 @@ class ServerFinder:
 
     def watch(self, searching: Deferred[IFlow]) -> Deferred[IFlow]:
         """Give this search up when all is stopped."""
-        if searching.called:
-            return searching
         self._searching.append(searching)
 
         def done(result: IFlow | Failure) -> IFlow | Failure:

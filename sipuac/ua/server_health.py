@@ -1,8 +1,8 @@
 """Which servers are down, and which have asked to be left alone.
 
 RFC 3263 section 4.3 says what a failure is. That the next request does not begin with a
-server that failed is our own: a call that waits for timer B of a dead server first finds
-the living one too late.
+server that failed is our own: a call that waits for timer B of a dead server first
+finds the living one too late.
 """
 
 from __future__ import annotations
