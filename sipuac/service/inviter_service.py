@@ -38,6 +38,8 @@ class InviterService(Service):
             audio offer that nothing stands behind.
         user_agent: The User-Agent field; None leaves it out.
         hosts: Addresses by name, instead of DNS.
+        nameservers: Who is asked about all other names, as address and port; none for
+            the name servers of the system.
         tls_ca: PEM file with the roots to trust instead of the system's.
         advertise: Host to name in Via and Contact instead of our own address.
         drain: Seconds that stopping may take to CANCEL and BYE what is left.
@@ -61,6 +63,7 @@ class InviterService(Service):
         media: IMediaFactory | None = None,
         user_agent: str | None = DEFAULT_USER_AGENT,
         hosts: Mapping[str, str] | None = None,
+        nameservers: Sequence[tuple[str, int]] = (),
         tls_ca: str | None = None,
         advertise: str | None = None,
         drain: float = 10.0,
@@ -73,7 +76,12 @@ class InviterService(Service):
         self._proxy = proxy
         self._reactor = reactor
         self._sockets = SocketSettings(
-            bind=bind, listen=listen, tls_ca=tls_ca, advertise=advertise, hosts=hosts
+            bind=bind,
+            listen=listen,
+            tls_ca=tls_ca,
+            advertise=advertise,
+            hosts=hosts,
+            nameservers=nameservers,
         )
         if media is None:
             media = StaticMedia(address=bind or "127.0.0.1")

@@ -66,12 +66,17 @@ class SharedOptions(usage.Options):
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Twisted
         self["resolve"] = {}
+        self["nameservers"] = []
         self._media: dict[str, StaticMedia] = {}
 
     def opt_resolve(self, text: str) -> None:
         """NAME=ADDRESS to use instead of DNS; may be given several times."""
         name, where = values.resolution(text)
         self["resolve"][name] = where
+
+    def opt_nameserver(self, text: str) -> None:
+        """ADDRESS[:PORT] to ask instead of the system's; may be given several times."""
+        self["nameservers"].append(values.name_server(text))
 
     def opt_version(self) -> None:
         """Print the version and exit."""
@@ -113,6 +118,7 @@ class SharedOptions(usage.Options):
             "proxy": self["proxy"],
             "media": self._media[self["media"]],
             "hosts": dict(self["resolve"]),
+            "nameservers": list(self["nameservers"]),
             "tls_ca": self["tls-ca"],
             "advertise": self["advertise"],
         }

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from sipuac.errors import TransportFailed
 from sipuac.resolver import Resolver
 from sipuac.transaction.timers import Timers
+from sipuac.transport.addresses import local_address_toward, reaches
 from sipuac.transport.layer import TransportLayer
 from sipuac.transport.listener import Listener, default_listeners, parse_listener
 from sipuac.transport.tls import TlsSettings
@@ -23,6 +25,8 @@ class SocketSettings:
         tls_ca: PEM file with the roots to trust instead of the system's.
         advertise: Host to name in Via and Contact instead of our own address.
         hosts: Addresses by name, instead of DNS.
+        nameservers: Who is asked about all other names, as address and port; none for
+            the name servers of the system.
 
     Raises:
         LocalProtocolError: One of them cannot be used.
@@ -36,6 +40,7 @@ class SocketSettings:
         tls_ca: str | None = None,
         advertise: str | None = None,
         hosts: Mapping[str, str] | None = None,
+        nameservers: Sequence[tuple[str, int]] = (),
     ) -> None:
         self.listeners: list[Listener] = [parse_listener(text) for text in listen]
         if not self.listeners:
@@ -43,6 +48,7 @@ class SocketSettings:
         self.tls = TlsSettings() if tls_ca is None else TlsSettings(ca_file=tls_ca)
         self.advertise = advertise
         self.hosts = dict(hosts or {})
+        self.nameservers = tuple(nameservers)
         self.tls.client_context()
         Resolver(self.hosts)
 
@@ -57,8 +63,22 @@ class SocketSettings:
         transport = TransportLayer(
             reactor, self.listeners, tls=self.tls, advertise=self.advertise
         )
-        resolver = Resolver(self.hosts, reactor=reactor)
+        resolver = Resolver(
+            self.hosts,
+            reactor=reactor,
+            nameservers=self.nameservers,
+            source_toward=self._source_toward,
+        )
         return Endpoint(reactor, transport, resolver, timers=timers)
+
+    def _source_toward(self, host: str) -> str | None:
+        """Our own address toward another, None where there is no way."""
+        if not any(reaches(listener.interface, host) for listener in self.listeners):
+            return None
+        try:
+            return local_address_toward(host)
+        except TransportFailed:
+            return None
 
 
 __all__ = ["SocketSettings", "Timers"]
