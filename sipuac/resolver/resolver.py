@@ -237,7 +237,7 @@ class Resolver:
             # That is not "there are none": what has its servers elsewhere must not be
             # taken for a server itself.
             raise _no_answer(goal.target)
-        found = yield from self._search_targets(goal, targets[:MAX_DESTINATIONS])
+        found = yield from self._search_targets(goal, targets)
         return found, Status.FOUND in statuses
 
     def _search_targets(

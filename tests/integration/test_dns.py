@@ -286,6 +286,9 @@ class FailoverTests(NameServerCase):
         server = self.start({"both.example": [v6("::1"), v4("127.0.0.1")]})
         client = await self.endpoint(nameservers=[server.address])
         uri = parse_uri(f"sip:both.example:{alive};transport=tcp")
+        found: list[Destination] = await client.resolver.resolve(uri)
+        # We listen on IPv4 only: an address of the other family comes last.
+        self.assertEqual([one.host for one in found], ["127.0.0.1", "::1"])
         flow: IFlow = await client.flow_to(uri)
         self.assertEqual(flow.remote, ("127.0.0.1", alive))
 

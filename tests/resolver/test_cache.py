@@ -108,6 +108,7 @@ class KeptTests(CacheCase):
             self.ask(f"{n}.example")
             self.ask("0.example")
         self.assertEqual(len(self.cache), 10)
+        self.assertEqual(self.zone.asked.count("A 0.example"), 1)
         self.zone.asked.clear()
         for name in ("0.example", "11.example", "1.example"):
             self.ask(name)

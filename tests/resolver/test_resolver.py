@@ -17,6 +17,7 @@ from sipuac.resolver.records import MAX_ALIASES
 from sipuac.resolver.resolver import (
     MAX_ADDRESSES,
     MAX_DESTINATIONS,
+    MAX_TARGETS,
     SEARCH_TIMEOUT,
 )
 from sipuac.resolver.system import HostsFile
@@ -524,8 +525,18 @@ class HostileTests(ResolverCase):
         )
         found = self.servers("sip:a.example", zone)
         self.assertEqual(found[0].target, "s499.example")
-        self.assertLessEqual(len(found), MAX_DESTINATIONS)
-        self.assertLess(len(zone.asked), 80)
+        self.assertEqual(len(found), MAX_TARGETS)
+        self.assertLess(len(zone.asked), 40)
+
+    def test_many_servers(self) -> None:
+        """The number of servers is bounded (3263-4-b)."""
+        targets = {
+            f"s{n}.example": [v4(f"10.{n}.0.{m}") for m in range(1, 9)]
+            for n in range(MAX_TARGETS)
+        }
+        services = [srv(name) for name in targets]
+        zone = Zone({"_sip._udp.a.example": services, **targets})
+        self.assertEqual(len(self.servers("sip:a.example", zone)), MAX_DESTINATIONS)
 
     def test_five_hundred_pointers(self) -> None:
         """Nor do five hundred NAPTR records make much work (3263-4-b)."""

@@ -291,6 +291,13 @@ class RaceTests(CandidatesCase):
             found.cancel()
             self.failureResultOf(found, CancelledError)
 
+    def test_order_of_datagrams(self) -> None:
+        """Over UDP the addresses keep their order: they are not raced (7984-4-a)."""
+        self.know("UDP v6::1 t1", "UDP v6::2 t1", "UDP v4 t1")
+        candidates = self.candidates()
+        order = [self.next_of(candidates) for _ in range(3)]
+        self.assertEqual(order, ["v6::1", "v6::2", "v4"])
+
     def test_datagrams_are_not_raced(self) -> None:
         """One request is never sent to two addresses at the same time (7984-3.2-a)."""
         self.know("UDP one t1", "UDP two t1")
@@ -392,6 +399,44 @@ class RequestTests(CandidatesCase):
         self.assertEqual(self.peers["two"].received, [])
         self.reply("one", 200)
         self.successResultOf(sent)
+        self.assert_nothing_left()
+
+    def test_cancel_and_ack(self) -> None:
+        """A CANCEL MUST be sent to the same server that the request was delivered to,
+        and so MUST the ACK of a non-2xx (3263-4-a).
+        """
+        call = self.successResultOf(self.inviter.invite("sip:bob@a.example"))
+        self.advance()
+        one = self.peers["one"]
+        one.answer(one.last("INVITE"), 180)
+        self.advance()
+        self.health.note_failure(self.server("UDP one"))
+        call.cancel()
+        self.advance()
+        one.answer(one.last("CANCEL"), 200)
+        one.answer(one.last("INVITE"), 487)
+        self.advance()
+        self.assertEqual(one.methods, ["INVITE", "CANCEL", "ACK"])
+        self.assertEqual(self.peers["two"].received, [])
+        self.assert_nothing_left()
+
+    def test_dialog(self) -> None:
+        """A dialog goes on with the server it has, whatever the name of its route leads
+        to now.
+        """
+        asked = self.inviter.invite("sip:bob@a.example")
+        self.advance()
+        self.know("UDP two", "UDP one", "UDP three")
+        one = self.peers["one"]
+        route = [("Record-Route", "<sip:a.example;lr>")]
+        one.answer(one.last("INVITE"), 200, sdp=True, headers=route)
+        self.advance()
+        self.assertEqual(one.methods, ["INVITE", "ACK"])
+        self.successResultOf(asked).hangup()
+        self.advance()
+        one.answer(one.last("BYE"), 200)
+        self.advance()
+        self.assertEqual(self.peers["two"].received, [])
         self.assert_nothing_left()
 
     def test_provisional(self) -> None:
