@@ -178,6 +178,8 @@ class Resolver:
         transport = asked or default_transport(is_secure=is_secure)
         goal = _Goal(uri.host, target, is_secure, transport)
         port = uri.port or DEFAULT_PORTS[transport]
+        # Departs from RFC 3263 section 4.1, which asks NAPTR and SRV for every name,
+        # because who gives a name an address on this host says where its server is.
         known = self._known_addresses(target)
         if known is not None:
             if not known:
@@ -279,8 +281,9 @@ class Resolver:
             return [self._table[plain]]
         if self._hosts is None:
             return None
+        # As they stand in the file, the administrator's order.
         known = self._hosts.addresses(plain)
-        return None if known is None else self._ordered(known)
+        return None if known is None else known[:MAX_ADDRESSES]
 
     def _search_addresses(self, name: str) -> Generator[Deferred[Any], Any, list[str]]:
         """The addresses of both families.
