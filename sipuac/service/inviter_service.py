@@ -44,6 +44,8 @@ class InviterService(MultiService):
             audio offer that nothing stands behind.
         user_agent: The User-Agent field; None leaves it out.
         hosts: Addresses by name, instead of DNS.
+        nameservers: Who is asked about all other names, as address and port; none for
+            the name servers of the system.
         tls_ca: PEM file with the roots to trust instead of the system's.
         tls_cert: PEM file with the certificate to show servers that ask who we are.
         tls_key: PEM file with its private key, where that is not in the same file.
@@ -76,6 +78,7 @@ class InviterService(MultiService):
         media: IMediaFactory | None = None,
         user_agent: str | None = DEFAULT_USER_AGENT,
         hosts: Mapping[str, str] | None = None,
+        nameservers: Sequence[tuple[str, int]] = (),
         tls_ca: str | None = None,
         tls_cert: str | None = None,
         tls_key: str | None = None,
@@ -106,6 +109,7 @@ class InviterService(MultiService):
             advertise=advertise,
             learn_address=learn_address,
             hosts=hosts,
+            nameservers=nameservers,
         )
         self._keepalive = keepalive
         self._keepalive_pong = keepalive_pong

@@ -15,7 +15,6 @@ from typing import Any
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from sipuac.errors import (
@@ -25,7 +24,6 @@ from sipuac.errors import (
     TransportFailed,
 )
 from sipuac.resolver import IResolver
-from sipuac.syntax.destination import Destination
 from sipuac.syntax.message import Message, Request, Response
 from sipuac.syntax.uri import Uri
 from sipuac.transaction.invite_client import InviteClientTransaction
@@ -35,6 +33,7 @@ from sipuac.transaction.non_invite_client import NonInviteClientTransaction
 from sipuac.transaction.timers import Timers
 from sipuac.transport.interfaces import IFlow, IMessageReceiver, ITransportLayer
 from sipuac.ua.admission import AdmissionLimits
+from sipuac.ua.candidates import ServerFinder
 from sipuac.ua.identifiers import Identifiers, SystemIdentifiers
 from sipuac.ua.interfaces import IClientTransactionUser, IRequestHandler
 from sipuac.ua.large_requests import MAX_UDP_REQUEST, LargeRequests, with_via_of
@@ -77,6 +76,7 @@ class Endpoint:
 
     Attributes:
         counters: How often each thing happened that should be seen.
+        servers: Finds servers, and knows which are down.
     """
 
     def __init__(
@@ -104,6 +104,7 @@ class Endpoint:
         # Who waits for what only this connection can bring.
         self._waiting_on: dict[IFlow, set[ClientTransaction]] = {}
         self._queue = TimerQueue(clock, self.submit)
+        self.servers = ServerFinder(resolver, transport, clock, self.start_timer)
         self._stray_handlers: list[StrayHandler] = []
         self._stop_handlers: list[Callable[[], None]] = []
         self._flow_handlers: list[FlowHandler] = []
@@ -142,6 +143,7 @@ class Endpoint:
         ]
         for driver in drivers:
             driver.terminate()
+        self.servers.stop()
         self._queue.stop_all()
         maybeDeferred(self.transport.stop).chainDeferred(stopped)
 
@@ -188,31 +190,26 @@ class Endpoint:
         """Perform `action` as an input of its own, `seconds` from now."""
         return self._queue.start(seconds, action, *arguments)
 
-    def flow_to(self, uri: Uri, *, is_secure: bool = False) -> Deferred[IFlow]:
+    def flow_to(
+        self, uri: Uri, *, is_secure: bool = False, near: IFlow | None = None
+    ) -> Deferred[IFlow]:
         """The flow to the next hop (RFC 3261 section 8.1.2).
 
-        Each address found is tried in turn until one can be reached.
+        Each server found is tried in turn until one can be reached. A request that may
+        be sent to the next server where one fails needs `servers.candidates`.
 
         Args:
             uri: The top Route, or the Request-URI where there is none.
             is_secure: Whether it must be TLS although this URI does not say so.
+            near: The flow of the server that a dialog has so far.
 
         Returns:
             A Deferred that fails with `ResolutionFailed` or `TransportFailed`.
         """
-        resolved = self.resolver.resolve(uri, is_secure=is_secure)
-        return resolved.addCallback(self._connect_first)
-
-    def _connect_first(self, destinations: list[Destination]) -> Deferred[IFlow]:
-        connecting = self.transport.connect(destinations[0])
-        if len(destinations) > 1:
-
-            def try_next(failure: Failure) -> Deferred[IFlow]:
-                failure.trap(TransportFailed)
-                return self._connect_first(destinations[1:])
-
-            connecting.addErrback(try_next)
-        return connecting
+        candidates = self.servers.candidates(
+            uri, is_secure=is_secure, near=near, is_new=False
+        )
+        return candidates.next_flow()
 
     def start_client(
         self, request: Request, flow: IFlow, user: IClientTransactionUser
