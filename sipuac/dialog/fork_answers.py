@@ -37,6 +37,8 @@ class ForkAnswers:
         """A first 2xx came in a dialog, with everything that makes a call."""
         forks = self._forks
         forks.vigil.drop(branch)
+        if self._set.calls.is_refused_unfit(branch):
+            return
         view = forks.counsel.view_of(branch)
         if self._set.taken is not None:
             forks.consult(AnsweredLater(view), response)
