@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from sipuac.dialog.fork_policy import CancelExtras, FirstAnswer, ForkPolicy
+from sipuac.dialog.session_interval import SessionAsk
 from sipuac.errors import LocalProtocolError
 
 _POLICY_ATTRIBUTES = (
@@ -16,7 +17,15 @@ _POLICY_ATTRIBUTES = (
 )
 
 
-_TIMES = ("answer_timeout", "fork_hold", "fork_grace", "linger", "media_timeout")
+_TIMES = (
+    "answer_timeout",
+    "fork_hold",
+    "fork_grace",
+    "linger",
+    "media_timeout",
+    "t1",
+    "t2",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +46,10 @@ class InviteOptions:
         fork_grace: How long the media dialog has to answer after an extra did.
         max_extras: How many extras are ended before the call fails.
         media_timeout: How long the media may take to answer an offer of a callee.
-        linger: 64*T1: how long 2xx may still come after a final response.
+        linger: 64*T1: how long 2xx may still come after a final response, and how long
+            a 2xx of ours waits for its ACK.
+        t1, t2: Between repeated 2xx of ours: at first, and at most.
+        session: What the INVITE asks for of session timers (RFC 4028).
     """
 
     policy: ForkPolicy = field(default_factory=FirstAnswer)
@@ -53,6 +65,9 @@ class InviteOptions:
     max_extras: int = 8
     linger: float = 32.0
     media_timeout: float = 8.0
+    t1: float = 0.5
+    t2: float = 4.0
+    session: SessionAsk = SessionAsk()
 
     def check(self) -> None:
         """Refuse what cannot be, before anything is sent.
