@@ -84,8 +84,19 @@ class Calls:
         if branch.remote is not None:
             branch.media = MediaState.APPLYING
             self._outbox.emit(MakeAnswer(branch.tag, branch.remote))
-            seconds = self._set.options.media_timeout
-            self._outbox.start_timer(media_timer(branch.tag), seconds)
+            self._limit_media(branch)
+
+    def await_media(self, branch: Branch) -> None:
+        """The call was taken here: it has so long to get its media running.
+
+        Before the 2xx the answer timeout is limit enough.
+        """
+        if not self._set.options.is_offerless and branch.media is MediaState.APPLYING:
+            self._limit_media(branch)
+
+    def _limit_media(self, branch: Branch) -> None:
+        seconds = self._set.options.media_timeout
+        self._outbox.start_timer(media_timer(branch.tag), seconds)
 
     def answer_made(self, branch: Branch, answer: SessionDescription) -> None:
         """The media has answered: send that, and it runs."""
@@ -109,6 +120,7 @@ class Calls:
             branch: Its branch.
             local: Our description, where it is not that of the first exchange.
         """
+        self._outbox.stop_timer(media_timer(branch.tag))
         branch.media = MediaState.APPLIED
         self._set.forks.media_runs(branch)
         self._establish(branch, local)
@@ -121,8 +133,7 @@ class Calls:
             branch.fate = "established"
             self._stood = self._stood or branch
             self._outbox.emit(Establish(branch.tag, branch.remote, local))
-            if self._set.options.is_offerless:
-                self._close_other_media(branch)
+            self._close_other_media(branch)
 
     def _close_other_media(self, branch: Branch) -> None:
         """The call stands: the media of the other forks closes."""

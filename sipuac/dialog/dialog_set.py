@@ -125,7 +125,8 @@ class DialogSet:
         """The INVITE was handed to the transport."""
         self.session.handle(SessionEvent.SENT)
         self.outbox.report(InviteSent())
-        self.outbox.start_timer(DialogTimer.ANSWER, self.options.answer_timeout)
+        remaining = self.options.answer_timeout - self.options.waited
+        self.outbox.start_timer(DialogTimer.ANSWER, max(0.0, remaining))
         return self._finish()
 
     def response_received(self, response: Response) -> list[Effect]:
@@ -176,7 +177,7 @@ class DialogSet:
         """A timer of one branch has run out."""
         if timer == DialogTimer.MEDIA:
             seconds = self.options.media_timeout
-            self._media_refused(branch, f"no answer in {seconds:g} s", is_late=True)
+            self._media_refused(branch, f"not done within {seconds:g} s", is_late=True)
         elif timer == DialogTimer.RETRY:
             self.modifications.retry(branch)
         elif timer == DialogTimer.REPEAT:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from sipuac.dialog.fork_policy import CancelExtras, FirstAnswer, ForkPolicy
-from sipuac.dialog.session_interval import SessionAsk
 from sipuac.errors import LocalProtocolError
 
 _POLICY_ATTRIBUTES = (
@@ -42,14 +41,15 @@ class InviteOptions:
         can_replace_answer, can_fork_offer: What the media can do.
         extra_ringing: "end" or "keep": what to do with extras that only ring.
         answer_timeout: CANCEL when nobody has answered after so long.
+        waited: How much of that earlier attempts of the same call took.
         fork_hold: How long a newcomer waits for news of the media dialog.
         fork_grace: How long the media dialog has to answer after an extra did.
         max_extras: How many extras are ended before the call fails.
-        media_timeout: How long the media may take to answer an offer of a callee.
+        media_timeout: How long the media may take to make an offer or to answer one of
+            a callee, and once the callee has answered to take its answer.
         linger: 64*T1: how long 2xx may still come after a final response, and how long
             a 2xx of ours waits for its ACK.
         t1, t2: Between repeated 2xx of ours: at first, and at most.
-        session: What the INVITE asks for of session timers (RFC 4028).
     """
 
     policy: ForkPolicy = field(default_factory=FirstAnswer)
@@ -60,6 +60,7 @@ class InviteOptions:
     can_fork_offer: bool = True
     extra_ringing: str = "end"
     answer_timeout: float = 180.0
+    waited: float = 0.0
     fork_hold: float = 4.0
     fork_grace: float = 4.0
     max_extras: int = 8
@@ -67,7 +68,6 @@ class InviteOptions:
     media_timeout: float = 8.0
     t1: float = 0.5
     t2: float = 4.0
-    session: SessionAsk = SessionAsk()
 
     def check(self) -> None:
         """Refuse what cannot be, before anything is sent.

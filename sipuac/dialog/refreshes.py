@@ -14,6 +14,7 @@ from sipuac.dialog.session_interval import (
     Agreed,
     Rows,
     TooShort,
+    asked_in,
     checked_minimum,
 )
 from sipuac.dialog.session_timer import (
@@ -47,7 +48,7 @@ class Refreshes:
 
     def begin(self, branch: Branch, response: Response) -> None:
         """The call of this branch was taken by this 2xx."""
-        ask = self._set.options.session
+        ask = asked_in(self._set.invite)
         branch.timer = timer = SessionTimer(ask, minimum=checked_minimum(ask.minimum))
         self._perform(branch, timer.accepted(response))
 

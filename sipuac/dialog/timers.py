@@ -23,7 +23,7 @@ class DialogTimer(str, Enum):
     GRACE = "fork-grace"
     """The others have had long enough to answer after a 2xx that was no call."""
     MEDIA = "media"
-    """The media has had long enough to make its offer or its answer."""
+    """The media has had long enough to make an offer or an answer, or to take one."""
     REINVITE = "re-invite"
     """A re-INVITE of ours has waited long enough for its final response."""
     RETRY = "retry"
