@@ -54,6 +54,7 @@ class Calls:
         branch.fate = "answered"
         self._outbox.report(Answered(response.status, branch.tag))
         self._outbox.emit(Take(branch.tag, response))
+        self._set.refreshes.begin(branch, response)
 
     # Media
 
@@ -99,10 +100,6 @@ class Calls:
         seconds = self._set.options.media_timeout
         self._outbox.start_timer(media_timer(branch.tag), seconds)
 
-    def media_is_late(self, branch: Branch) -> None:
-        """The media has neither taken nor refused what it was given in time."""
-        self.refused(branch, f"not done within {self._set.options.media_timeout:g} s")
-
     def answer_made(self, branch: Branch, answer: SessionDescription) -> None:
         """The media has answered: send that, and it runs."""
         self._outbox.stop_timer(media_timer(branch.tag))
@@ -120,19 +117,28 @@ class Calls:
             branch.moved_from = None
             self._outbox.emit(ReplaceAnswer(branch.tag, branch.remote))
 
-    def answer_applied(self, branch: Branch) -> None:
-        """The media has taken the answer that it was given."""
+    def answer_applied(
+        self, branch: Branch, local: SessionDescription | None = None
+    ) -> None:
+        """The media has taken the answer that it was given.
+
+        Args:
+            branch: Its branch.
+            local: Our description, where it is not that of the first exchange.
+        """
         self._outbox.stop_timer(media_timer(branch.tag))
         branch.media = MediaState.APPLIED
         self._set.forks.media_runs(branch)
-        self._establish(branch)
+        self._establish(branch, local)
 
-    def _establish(self, branch: Branch) -> None:
+    def _establish(
+        self, branch: Branch, local: SessionDescription | None = None
+    ) -> None:
         if branch.has_call and branch.session is not None and branch.remote is not None:
             branch.session.handle(SessionEvent.STANDS)
             branch.fate = "established"
             self._stood = self._stood or branch
-            self._outbox.emit(Establish(branch.tag, branch.remote))
+            self._outbox.emit(Establish(branch.tag, branch.remote, local))
             self._close_other_media(branch)
 
     def _close_other_media(self, branch: Branch) -> None:
@@ -199,15 +205,29 @@ class Calls:
         if self.taken is not None and self.taken.session is not None:
             self.session = self.taken.session
 
-    def end(self, branch: Branch, error: SipError) -> None:
-        """BYE a call, if this branch has one."""
+    def end(
+        self,
+        branch: Branch,
+        error: SipError,
+        reason: tuple[str, str] | None = None,
+        text: str | None = None,
+    ) -> None:
+        """BYE a call, if this branch has one.
+
+        Args:
+            branch: The branch.
+            error: How the attempt fails where the call does not stand yet.
+            reason: The field that says why, for the callee.
+            text: Why, for the caller.
+        """
         session = branch.session
         if not branch.has_call or session is None:
             return
         was_established = session.state is SessionState.ESTABLISHED
         session.handle(SessionEvent.ENDING)
-        branch.fate = "ended by us"
-        self._set.endings.bye(branch)
+        branch.fate = "ended by us" if text is None else f"ended by us: {text}"
+        branch.end_reason = text
+        self._set.endings.bye(branch, reason)
         if not was_established:
             session.handle(SessionEvent.OVER)
             self._lost_before_it_stood(branch, error)

@@ -12,6 +12,9 @@ from twisted.python.failure import Failure
 from sipuac.errors import LocalProtocolError, TransportFailed
 from sipuac.media.interfaces import IMediaFactory
 from sipuac.media.static import StaticMedia
+from sipuac.ua.authenticator import Authenticator
+from sipuac.ua.capability_query import Capabilities, ask_capabilities
+from sipuac.ua.credentials import CredentialsSource
 from sipuac.ua.endpoint import Endpoint
 from sipuac.ua.invitation import Invitation
 from sipuac.ua.inviter import (
@@ -42,6 +45,7 @@ class InviterService(MultiService):
         hosts: Addresses by name, instead of DNS.
         tls_ca: PEM file with the roots to trust instead of the system's.
         advertise: Host to name in Via and Contact instead of our own address.
+        credentials: Answers challenges; None for nobody.
         drain: Seconds that stopping may take to CANCEL and BYE what is left.
         timers: T1, T2 and T4.
 
@@ -65,6 +69,7 @@ class InviterService(MultiService):
         hosts: Mapping[str, str] | None = None,
         tls_ca: str | None = None,
         advertise: str | None = None,
+        credentials: CredentialsSource | None = None,
         drain: float = 10.0,
         timers: Timers | None = None,
     ) -> None:
@@ -82,6 +87,7 @@ class InviterService(MultiService):
             media = StaticMedia(address=bind or "127.0.0.1")
         self._media = media
         self._user_agent = user_agent
+        self._credentials = credentials
         self._drain = drain
         self._timers = timers
         self.endpoint: Endpoint | None = None
@@ -147,3 +153,15 @@ class InviterService(MultiService):
         if self.inviter is None:
             return fail(LocalProtocolError("the service is not running"))
         return self.inviter.call(target, **options)
+
+    def options(self, target: str) -> Deferred[Capabilities]:
+        """Ask with OPTIONS who is there; see `ask_capabilities`."""
+        if self.endpoint is None or self.inviter is None:
+            return fail(LocalProtocolError("the service is not running"))
+        authenticator = None
+        if self._credentials is not None:
+            identifiers = self.endpoint.identifiers
+            authenticator = Authenticator(self._credentials, identifiers.cnonce)
+        return ask_capabilities(
+            self.endpoint, self.inviter.caller, target, authenticator=authenticator
+        )

@@ -18,6 +18,14 @@ from sipuac._version import __version__
 from sipuac.errors import LocalProtocolError
 from sipuac.media.static import KINDS, StaticMedia
 from sipuac.service import values
+from sipuac.service.requests import SHORTEST_INTERVAL
+from sipuac.syntax.uri import SipUri, Uri
+from sipuac.ua.credentials import (
+    Credentials,
+    CredentialsSource,
+    fixed_credentials,
+    read_password,
+)
 from sipuac.ua.inviter import parse_identity, parse_proxy
 from sipuac.ua.user_agent import SocketSettings
 
@@ -34,39 +42,30 @@ def refused_for(option: str) -> Iterator[None]:
         raise usage.UsageError(f"{option}: {error}") from None
 
 
-class SharedOptions(usage.Options):
-    """Who calls, through what, and with which media."""
+class WireOptions(usage.Options):
+    """Who we are, and through what we reach others."""
 
     # fmt: off
     optParameters = [
         ["from", None, None,
-         "URI that the call is from, or 'Name <URI>' (default: anonymous)"],
+         "URI that we are, or 'Name <URI>' (default: anonymous)"],
         ["proxy", None, None,
          "URI of the outbound proxy, for instance 'sip:192.0.2.1;transport=tcp'"],
         ["advertise", None, None,
          "ADDRESS or name to put into Via and Contact instead of our own address"],
         ["tls-ca", None, None,
          "FILE with the certificates (PEM) to trust instead of the system's"],
-        ["on-fork", None, None,
-         f"POLICY for forks: {', '.join(values.FORK_POLICIES)} "
-         "(default: cancel-extras with early media, else first-answer)"],
-        ["media", None, "plain",
-         "plain, or single-answer: one answer to an offer, and that is final"],
-        ["sdp", None, None,
-         "FILE with the session description to offer (default: plain audio)"],
-        ["answer-timeout", None, "180",
-         "SECONDS to wait for an answer before the call is cancelled"],
-    ]
-    optFlags = [
-        ["early-media", None, "Take media before the answer; --on-fork says of whom"],
-        ["offerless", None, "Let the callees make the offers: early media of all"],
+        ["auth-user", None, None,
+         "NAME to answer challenges with (default: the user of --from)"],
+        ["password-file", None, None,
+         "FILE with the password to answer challenges with"],
     ]
     # fmt: on
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Twisted
         self["resolve"] = {}
-        self._media: dict[str, StaticMedia] = {}
+        self._credentials: CredentialsSource | None = None
 
     def opt_resolve(self, text: str) -> None:
         """NAME=ADDRESS to use instead of DNS; may be given several times."""
@@ -82,23 +81,93 @@ class SharedOptions(usage.Options):
         """Check and convert what was given (see `usage.Options`)."""
         self["from"] = self["from"] or ANONYMOUS
         with refused_for("--from"):
-            parse_identity(self["from"])
+            identity = parse_identity(self["from"])
         if self["proxy"] is not None:
             with refused_for("--proxy"):
                 parse_proxy(self["proxy"])
-        if self["early-media"] and self["offerless"]:
-            raise usage.UsageError("--early-media needs our offer, not --offerless")
         if self["advertise"] is not None:
             self["advertise"] = values.host("advertise", self["advertise"])
         if self["tls-ca"] is not None:
             with refused_for("--tls-ca"):
                 SocketSettings(tls_ca=self["tls-ca"])
+        if self["password-file"] is not None:
+            self._credentials = self._read_credentials(identity.uri)
+        elif self["auth-user"] is not None:
+            raise usage.UsageError("--auth-user needs a --password-file")
+
+    def _read_credentials(self, identity: Uri) -> CredentialsSource:
+        user = self["auth-user"]
+        if user is None and isinstance(identity, SipUri):
+            user = identity.unescaped_user
+        if user is None:
+            raise usage.UsageError("--password-file needs an --auth-user")
+        with refused_for("--password-file"):
+            return fixed_credentials(
+                Credentials(user, read_password(self["password-file"]))
+            )
+
+    @property
+    def credentials(self) -> CredentialsSource | None:
+        """What challenges are answered with; None where no password was given."""
+        return self._credentials
+
+    def wire_arguments(self) -> dict[str, Any]:
+        """Keyword arguments of `InviterService`, Any as they are of many types."""
+        arguments = {
+            "identity": self["from"],
+            "proxy": self["proxy"],
+            "hosts": dict(self["resolve"]),
+            "tls_ca": self["tls-ca"],
+            "advertise": self["advertise"],
+        }
+        if self.get("bind") is not None:
+            arguments["bind"] = self["bind"]
+        return arguments
+
+
+class SharedOptions(WireOptions):
+    """Which calls, and with which media."""
+
+    # fmt: off
+    optParameters = [
+        ["on-fork", None, None,
+         f"POLICY for forks: {', '.join(values.FORK_POLICIES)} "
+         "(default: cancel-extras with early media, else first-answer)"],
+        ["media", None, "plain",
+         "plain, or single-answer: one answer to an offer, and that is final"],
+        ["sdp", None, None,
+         "FILE with the session description to offer (default: plain audio)"],
+        ["answer-timeout", None, "180",
+         "SECONDS to wait for an answer before the call is cancelled"],
+        ["session-expires", None, None,
+         "SECONDS after which a call is over that nobody has refreshed, 90 or more "
+         "(default: none)"],
+    ]
+    optFlags = [
+        ["early-media", None, "Take media before the answer; --on-fork says of whom"],
+        ["offerless", None, "Let the callees make the offers: early media of all"],
+    ]
+    # fmt: on
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._media: dict[str, StaticMedia] = {}
+
+    def postOptions(self) -> None:
+        """Check and convert what was given (see `usage.Options`)."""
+        super().postOptions()
+        if self["early-media"] and self["offerless"]:
+            raise usage.UsageError("--early-media needs our offer, not --offerless")
         if self["on-fork"] is not None:
             values.one_of("on-fork", self["on-fork"], values.FORK_POLICIES)
         values.one_of("media", self["media"], KINDS)
         self["answer-timeout"] = values.seconds(
             "answer-timeout", self["answer-timeout"], minimum=0.1
         )
+        if self["session-expires"] is not None:
+            self["session-expires"] = values.whole_seconds(
+                "session-expires", self["session-expires"], minimum=SHORTEST_INTERVAL
+            )
         self._media = {kind: self._make_media(kind) for kind in KINDS}
 
     @property
@@ -108,17 +177,7 @@ class SharedOptions(usage.Options):
 
     def inviter_arguments(self) -> dict[str, Any]:
         """Keyword arguments of `InviterService`, Any as they are of many types."""
-        arguments = {
-            "identity": self["from"],
-            "proxy": self["proxy"],
-            "media": self._media[self["media"]],
-            "hosts": dict(self["resolve"]),
-            "tls_ca": self["tls-ca"],
-            "advertise": self["advertise"],
-        }
-        if self.get("bind") is not None:
-            arguments["bind"] = self["bind"]
-        return arguments
+        return {**self.wire_arguments(), "media": self._media[self["media"]]}
 
     def invite_arguments(self) -> dict[str, Any]:
         """Keyword arguments of `invite()`, Any as they are of many types."""
@@ -127,6 +186,7 @@ class SharedOptions(usage.Options):
             "without_sdp": bool(self["offerless"]),
             "on_fork": self["on-fork"],
             "answer_timeout": self["answer-timeout"],
+            "session_expires": self["session-expires"],
         }
 
     def _make_media(self, kind: str) -> StaticMedia:
