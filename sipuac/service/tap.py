@@ -24,7 +24,7 @@ from sipuac.service.requests import InviteOptions
 from sipuac.service.root import RootService, StopSignals
 from sipuac.ua.user_agent import SocketSettings
 
-EARLY_MEDIA_POLICIES = ("cancel-extras", "follow", "collect", "fail")
+EARLY_MEDIA_POLICIES = ("cancel-extras", "adopt", "follow", "collect", "fail")
 
 
 class Options(SharedOptions):
