@@ -59,6 +59,10 @@ class GivenIdentifiers:
         """See `Identifiers`."""
         return self._call_id
 
+    def cnonce(self) -> str:
+        """See `Identifiers`; any will do, for the RFC prints none."""
+        return "0a4f113b"
+
 
 @implementer(IResolver)
 class Zone:
