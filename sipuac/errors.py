@@ -12,6 +12,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from sipuac.syntax.fields import RetryAfter
     from sipuac.syntax.message import Response
 
 
@@ -110,6 +111,17 @@ class CallFailed(SipError):
         """Status code of the final response, None where none came."""
         return None if self.response is None else self.response.status
 
+    @property
+    def retry_after(self) -> RetryAfter | None:
+        """When the final response says that a call has better chances (20.33).
+
+        None where it does not say so readably. Nothing is tried again by itself then.
+        """
+        try:
+            return None if self.response is None else self.response.retry_after
+        except ParseError:
+            return None
+
 
 class RequestRejected(CallFailed):
     """A final response of 400 to 699 came; its subclasses name the usual ones."""
@@ -132,12 +144,12 @@ class NoAnswer(RequestRejected):
 
 
 class AuthenticationProblem(Enum):
-    """Why a challenge was not answered."""
+    """Why a challenge was not answered, the gravest reason first."""
 
     REFUSED = "refused"
+    SOURCE_FAILED = "source failed"
     NO_CREDENTIALS = "no credentials"
     UNSUPPORTED = "unsupported"
-    SOURCE_FAILED = "source failed"
     TOO_MANY = "too many"
 
 
@@ -146,10 +158,10 @@ class AuthenticationFailed(RequestRejected):
 
     Attributes:
         problem: `REFUSED`: the server knows our credentials and does not want them;
-            `NO_CREDENTIALS`: there are none for any of the realms; `UNSUPPORTED`: no
-            challenge that is understood and allowed; `SOURCE_FAILED`: what gives us the
-            credentials failed; `TOO_MANY`: one challenge after the other. None where
-            nobody tried.
+            `SOURCE_FAILED`: what gives us the credentials failed; `NO_CREDENTIALS`:
+            there are none for any of the realms; `UNSUPPORTED`: no challenge that is
+            understood and allowed; `TOO_MANY`: one challenge after the other. None
+            where nobody tried.
         realms: The realms of the challenges, as far as they are understood.
     """
 

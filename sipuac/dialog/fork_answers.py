@@ -72,6 +72,7 @@ class ForkAnswers:
             report(branch, action, response)
             self._set.calls.take(branch, response)
             self._set.calls.apply_answer(branch)
+            self._set.calls.await_media(branch)
         else:
             self._release(branch, response)
 
@@ -94,6 +95,7 @@ class ForkAnswers:
             self._dialog.choose(branch)
         else:
             self._dialog.move(branch)
+        self._set.calls.await_media(branch)
         for newcomer in newcomers:
             if newcomer.is_early:
                 forks.counsel.report(newcomer, Action.CANCEL_EXTRA, None)

@@ -55,9 +55,9 @@ Row = tuple[str, str]
 #: How often one request is tried again. Four proxies in a chain, each of which finds
 #: its first nonce stale, need as many.
 MAX_ROUNDS = 8
-#: Sessions that are remembered: challengers of one call.
+#: Sessions that are remembered, and so the rows of credentials in a request.
 MAX_SESSIONS = 16
-#: Requests under way at a time whose answers are remembered.
+#: Requests under way at a time of which is remembered what they have gone through.
 _MAX_RECORDS = 16
 
 # "Servers MUST NOT attempt to challenge an ACK", "nor CANCEL requests since these
@@ -205,16 +205,22 @@ class Authenticator:
         for key, sessions in made.items():
             self._sessions[key] = sessions
             self._sessions.move_to_end(key)
-        while len(self._sessions) > MAX_SESSIONS:
-            self._sessions.popitem(last=False)
+        self._forget_the_oldest()
         rows = self._rows(request)
-        tried = _Try(past.rounds + 1, frozenset(made), frozenset(refused))
-        for _, text in rows:
-            self._tries[text] = tried
-            self._tries.move_to_end(text)
+        # One row stands for all: the last one answers one of these challenges.
+        text = rows[-1][1]
+        self._tries[text] = _Try(past.rounds + 1, frozenset(made), frozenset(refused))
+        self._tries.move_to_end(text)
         while len(self._tries) > _MAX_RECORDS:
             self._tries.popitem(last=False)
         return rows
+
+    def _forget_the_oldest(self) -> None:
+        """Keep so many sessions, and those of the realm that challenged last."""
+        count = sum(map(len, self._sessions.values()))
+        while count > MAX_SESSIONS and len(self._sessions) > 1:
+            _, sessions = self._sessions.popitem(last=False)
+            count -= len(sessions)
 
     def learn(self, request: Request, response: Response) -> ServerProof:
         """Take what Authentication-Info of a 2xx says (RFC 7616 section 3.5).

@@ -51,7 +51,7 @@ class ChallengeReading:
         """The failure that follows from all that was noted."""
         response = self._response
         if not why:
-            # The gravest first: who was refused wants to know that, whatever else.
+            # Who was refused wants to know that, whatever else there was.
             order = list(AuthenticationProblem)
             noted = sorted(self._problems, key=lambda item: order.index(item[0]))
             if not noted:

@@ -29,6 +29,7 @@ from sipuac.ua.call_report import CallReport
 from sipuac.ua.dialog_flows import DialogFlows
 from sipuac.ua.endpoint import ClientTransaction, Endpoint, ServerTransaction
 from sipuac.ua.interfaces import IClientTransactionUser, IDialogSetUser
+from sipuac.ua.invite_request import is_secure_call, next_hop
 from sipuac.ua.media_opener import MediaOpener
 from sipuac.ua.session import Session
 from sipuac.ua.timer_queue import QueuedTimer
@@ -54,6 +55,7 @@ class DialogSetDriver:
 
     Attributes:
         invite: The INVITE, without Via.
+        flow: What it goes over.
         sessions: The calls that stand or stood, by To tag; several under `keep-all`.
         is_resolved: Whether every branch that is known has met its fate.
     """
@@ -75,10 +77,9 @@ class DialogSetDriver:
         self._endpoint = endpoint
         self._reporter = reporter
         self._user = user
-        self._hop = invite.routes[0].uri if invite.routes else invite.uri
         self._set = DialogSet(invite, options)
-        self._flow = flow
-        self._flows = DialogFlows(endpoint, flow, is_secure=_is_secure(invite))
+        self.flow = flow
+        self._flows = DialogFlows(endpoint, flow, is_secure=is_secure_call(invite))
         self._media = CallMedia(
             opener,
             modifiers,
@@ -129,7 +130,7 @@ class DialogSetDriver:
             LocalProtocolError: There are too many transactions.
             TransportFailed: There is no way for the flow.
         """
-        self._transaction = self._endpoint.start_client(self.invite, self._flow, self)
+        self._transaction = self._endpoint.start_client(self.invite, self.flow, self)
         self._sent = self._transaction.request
         self._run(self._set.sent)
 
@@ -289,11 +290,12 @@ class DialogSetDriver:
                 ProtocolWarning(f"the CANCEL was not answered: {error}")
             )
 
-        if self._flow.is_open:
-            send(self._flow)
+        if self.flow.is_open:
+            send(self.flow)
         else:
             # The connection broke, but the phones go on ringing.
-            self._flows.send(_WAY_OF_CANCEL, self._hop, send, refused)
+            hop = next_hop(self.invite)
+            self._flows.send(_WAY_OF_CANCEL, hop, send, refused)
 
     def _abandon(self, effect: effects.AbandonInvite) -> None:
         if self._transaction is not None:
@@ -370,10 +372,6 @@ class DialogSetDriver:
 
     def _perform_report(self, effect: effects.Report) -> None:
         self._reporter.report(effect.event)
-
-
-def _is_secure(invite: Request) -> bool:
-    return getattr(invite.uri, "is_secure", False)
 
 
 _PERFORMERS: dict[type, Callable[[DialogSetDriver, Any], None]] = {

@@ -38,6 +38,7 @@ from sipuac.transaction.timers import Timers
 from sipuac.transport.interfaces import IFlow, IMessageReceiver, ITransportLayer
 from sipuac.ua.identifiers import Identifiers, SystemIdentifiers
 from sipuac.ua.interfaces import IClientTransactionUser, IRequestHandler
+from sipuac.ua.large_requests import MAX_UDP_REQUEST, LargeRequests, with_via_of
 from sipuac.ua.refusal import refusal_of
 from sipuac.ua.timer_queue import QueuedTimer, TimerQueue
 from sipuac.ua.trace import TraceEntry
@@ -72,6 +73,8 @@ class Endpoint:
         identifiers: Branches, tags and Call-IDs.
         max_transactions: More of each kind are refused: with 503 to others,
             `LocalProtocolError` to us.
+        max_udp_request: Bytes; larger requests go over TCP where the server takes it
+            (RFC 3261 section 18.1.1).
 
     Attributes:
         counters: How often each thing happened that should be seen.
@@ -86,12 +89,14 @@ class Endpoint:
         timers: Timers | None = None,
         identifiers: Identifiers | None = None,
         max_transactions: int = 200_000,
+        max_udp_request: int = MAX_UDP_REQUEST,
     ) -> None:
         self.clock = clock
         self.transport = transport
         self.resolver = resolver
         self.timers = timers or Timers()
         self.identifiers: Identifiers = identifiers or SystemIdentifiers()
+        self.large_requests = LargeRequests(transport, clock, max_udp_request)
         self.counters: Counter[str] = Counter()
         self._transactions = TransactionLayer(max_transactions=max_transactions)
         self._clients: dict[Machine, ClientTransaction] = {}
@@ -234,18 +239,21 @@ class Endpoint:
         """As `start_client`, for a request that has the Via of this hop: a CANCEL."""
         if self._is_stopped:
             raise LocalProtocolError("the endpoint is stopped")
-        kind: type[ClientMachine] = (
-            InviteClientTransaction
-            if request.method == "INVITE"
-            else NonInviteClientTransaction
-        )
-        machine = kind(request, is_reliable=flow.is_reliable, timers=self.timers)
+        machine = self._client_machine(request, flow)
         self._transactions.add_client(machine)
         transaction = ClientTransaction(self, machine, flow, user)
         self._clients[machine] = transaction
         self._waiting_on.setdefault(flow, set()).add(transaction)
         self.submit(transaction.start)
         return transaction
+
+    def _client_machine(self, request: Request, flow: IFlow) -> ClientMachine:
+        kind: type[ClientMachine] = (
+            InviteClientTransaction
+            if request.method == "INVITE"
+            else NonInviteClientTransaction
+        )
+        return kind(request, is_reliable=flow.is_reliable, timers=self.timers)
 
     def request(self, request: Request, flow: IFlow) -> Deferred[Response]:
         """Send a request that is not an INVITE.
@@ -272,12 +280,15 @@ class Endpoint:
             TransportFailed: The flow refuses it.
         """
         sent = ack.with_via(self._via(flow))
-        self.write(sent, flow)
+        self.repeat_ack(sent, flow)
         return sent
 
     def repeat_ack(self, sent: Request, flow: IFlow) -> None:
         """Send the very same ACK again; raises `TransportFailed` as `send_ack` does."""
-        self.write(sent, flow)
+        if self.large_requests.is_too_large(sent, flow):
+            self.large_requests.send_ack(sent, flow, self.write)
+        else:
+            self.write(sent, flow)
 
     # What the transport brings
 
@@ -310,6 +321,7 @@ class Endpoint:
                 self.counters["responses-stray-2xx"] += 1
                 return
         if transaction is not None:
+            self.transport.learn_address(response, transaction.flow)
             transaction.receive(response)
             return
         self.counters["responses-unmatched"] += 1
@@ -456,6 +468,20 @@ class Endpoint:
                 waiting.discard(client)
                 if not waiting:
                     del self._waiting_on[client.flow]
+
+    def move(self, transaction: ClientTransaction, flow: IFlow) -> ClientMachine:
+        """Let a transaction that has not begun go over another flow.
+
+        Returns:
+            Its machine from now on: the timers and the Via are those of that flow.
+        """
+        self.forget(transaction)
+        request = with_via_of(transaction.request, flow)
+        machine = self._client_machine(request, flow)
+        self._transactions.add_client(machine)
+        self._clients[machine] = transaction
+        self._waiting_on.setdefault(flow, set()).add(transaction)
+        return machine
 
     def write(self, message: Message, flow: IFlow) -> None:
         """Hand a message to its flow.

@@ -9,33 +9,41 @@ when a late 2xx or a request of theirs comes in.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from dataclasses import replace
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from sipuac.dialog.events import Failed
+from sipuac.dialog import outcome
+from sipuac.dialog.events import Cancelling, Failed
 from sipuac.dialog.options import InviteOptions
+from sipuac.dialog.session_state import SessionState
 from sipuac.errors import (
     CallFailed,
+    Cancelled,
     LocalProtocolError,
     Redirected,
     SipError,
     TransportFailed,
 )
-from sipuac.media.interfaces import ILocalOffer, IMediaFactory
 from sipuac.syntax.message import Request, Response
-from sipuac.transport.interfaces import IFlow
 from sipuac.ua.branch_report import BranchReport
 from sipuac.ua.call_media import Modifiers
-from sipuac.ua.call_report import CallReport, Observer
+from sipuac.ua.call_report import CallReport
 from sipuac.ua.dialog_set_driver import DialogSetDriver
 from sipuac.ua.endpoint import Endpoint, ServerTransaction
 from sipuac.ua.events import CallEvent
-from sipuac.ua.interfaces import IDialogSetUser, IInviteDelegate
+from sipuac.ua.interfaces import IDialogSetUser
 from sipuac.ua.media_opener import MediaOpener
 from sipuac.ua.outcome import Outcome
+from sipuac.ua.retries import FailedAttempt, NextAttempt, Retries
 from sipuac.ua.session import Session
+from sipuac.ua.timer_queue import QueuedTimer
+
+_log = Logger()
 
 
 @implementer(IDialogSetUser)
@@ -50,48 +58,54 @@ class Invitation:
     def __init__(
         self,
         endpoint: Endpoint,
-        invite: Request,
-        flow: IFlow,
+        first: NextAttempt,
         options: InviteOptions,
-        offer: ILocalOffer | None,
-        factory: IMediaFactory,
-        *,
+        opener: MediaOpener,
         modifiers: Modifiers,
-        delegate: IInviteDelegate | None = None,
-        observers: Sequence[Observer] = (),
-        asked_at: float | None = None,
+        reporter: CallReport,
+        retries: Retries,
         forget: Callable[[Invitation], None],
     ) -> None:
-        self.target = invite.uri_text
-        self.call_id = invite.call_id
-        self.from_tag = invite.from_tag or ""
+        """Prepare the call.
+
+        Args:
+            endpoint: Carries it.
+            first: The INVITE to begin with.
+            options: What was asked of it.
+            opener: Opens the media of its branches.
+            modifiers: Applied to our answers and to what the callees describe.
+            reporter: Tells the application what happens.
+            retries: Knows what to do about an INVITE that fails.
+            forget: Called when nothing more is expected.
+        """
+        self.target = first.invite.uri_text
+        self.call_id = first.invite.call_id
+        self.from_tag = first.invite.from_tag or ""
         self._endpoint = endpoint
-        self._reporter = CallReport(
-            endpoint.clock,
-            self.call_id,
-            self.from_tag,
-            endpoint.clock.seconds() if asked_at is None else asked_at,
-            observers,
-            delegate,
-        )
-        self._opener = MediaOpener(offer, factory)
+        self._options = options
+        self._opener = opener
         self._modifiers = modifiers
+        self._reporter = reporter
+        self._retries = retries
         self._forget = forget
         self._is_stopped = False
+        self._started_at = 0.0
         self._final: Outcome[Response] = Outcome(self.cancel)
         self._established: Outcome[Session] = Outcome(self.cancel)
         self._done: Outcome[None] = Outcome()
-        self._attempt = self._new_attempt(invite, flow, options)
-        # Every attempt of which something may still come, the last one at the end.
+        self._attempt = self._make(first, options)
+        # All of them in order, and those of which something may still come.
         self._attempts = [self._attempt]
+        self._lingering = [self._attempt]
+        # What happens between two attempts, and how long it may take.
+        self._retrying: Deferred[NextAttempt | FailedAttempt] | None = None
+        self._limit: QueuedTimer | None = None
 
-    def _new_attempt(
-        self, invite: Request, flow: IFlow, options: InviteOptions
-    ) -> DialogSetDriver:
+    def _make(self, attempt: NextAttempt, options: InviteOptions) -> DialogSetDriver:
         return DialogSetDriver(
             self._endpoint,
-            invite,
-            flow,
+            attempt.invite,
+            attempt.flow,
             options,
             self._opener,
             self._modifiers,
@@ -107,6 +121,8 @@ class Invitation:
     @property
     def state(self) -> str:
         """One of the five states of `sipuac.dialog.session_state`."""
+        if self._retrying is not None:
+            return SessionState.ESTABLISHING.value
         return self._attempt.state.value
 
     @property
@@ -141,19 +157,23 @@ class Invitation:
 
     @property
     def branches(self) -> list[BranchReport]:
-        """Every branch and its fate, in the order in which they showed."""
-        return self._attempt.branches
+        """Every branch and its fate, attempt by attempt, as they showed."""
+        return [report for one in self._attempts for report in one.branches]
 
     def cancel(self, message: str = "cancelled by the caller") -> None:
         """End the attempt or the call in whichever way is right, and do not wait.
 
         Before the 2xx: one CANCEL, as soon as a provisional response has come. After
-        it: BYE, on the call and on every early dialog that is left.
+        it: BYE, on the call and on every early dialog that is left. Between two
+        attempts: nothing is sent, and no further one is made.
         """
         self._endpoint.submit(self._cancel, message)
 
     def _cancel(self, message: str) -> None:
-        self._attempt.hang_up(message)
+        if self._retrying is None:
+            self._attempt.hang_up(message)
+        else:
+            self._give_up(Cancelled(message))
 
     def hangup(self) -> Deferred[None]:
         """As `cancel`; fires when every branch has met its fate."""
@@ -180,6 +200,7 @@ class Invitation:
     def _begin(self, started: Deferred[None]) -> None:
         if started.called:
             return
+        self._started_at = self._endpoint.clock.seconds()
         try:
             self._attempt.start()
         except (LocalProtocolError, TransportFailed) as error:
@@ -192,7 +213,7 @@ class Invitation:
     ) -> None:
         """The callee sends a request in one of the dialogs."""
         tag = request.from_tag or ""
-        known = (one for one in reversed(self._attempts) if one.has_branch(tag))
+        known = (one for one in reversed(self._lingering) if one.has_branch(tag))
         attempt = next(known, self._attempt)
         attempt.request_received(request, transaction)
 
@@ -205,14 +226,15 @@ class Invitation:
         Raises:
             ParseError: Its Via cannot be read.
         """
-        return any(attempt.stray_success(response) for attempt in self._attempts)
+        return any(attempt.stray_success(response) for attempt in self._lingering)
 
     def stop(self) -> None:
         """The endpoint is going: close and free everything, send nothing."""
         if self._is_stopped:
             return
         self._is_stopped = True
-        for attempt in self._attempts:
+        self._stop_retrying()
+        for attempt in self._lingering:
             attempt.stop()
         self._opener.close()
         if not self._established.is_set:
@@ -233,15 +255,108 @@ class Invitation:
         self, attempt: DialogSetDriver, error: SipError, response: Response | None
     ) -> None:
         """See `IDialogSetUser`."""
-        self._opener.close()
-        self._fail(error, response)
+        self._go_on_after(FailedAttempt(attempt.invite, attempt.flow, error, response))
+
+    def invite_resolved(self, attempt: DialogSetDriver) -> None:
+        """See `IDialogSetUser`."""
+        self._look_whether_done()
+
+    def invite_forgotten(self, attempt: DialogSetDriver) -> None:
+        """See `IDialogSetUser`."""
+        self._lingering.remove(attempt)
+        self._look_whether_over()
+
+    # Between two attempts
+
+    def _go_on_after(self, failed: FailedAttempt) -> None:
+        """Find out what follows a failed attempt."""
+        retrying = self._retrying = self._retries.after(failed)
+        # Where that is known at once, no time may pass before the application is told.
+        is_now = retrying.called
+
+        def decided(result: NextAttempt | FailedAttempt) -> None:
+            if is_now and isinstance(result, FailedAttempt):
+                self._decided(retrying, result)
+            else:
+                self._endpoint.submit(self._decided, retrying, result)
+
+        def broken(failure: Failure) -> None:
+            if not failure.check(CancelledError):
+                _log.failure("what follows a failed INVITE", failure)
+                decided(failed)
+
+        self._limit = self._endpoint.start_timer(
+            max(0.0, self._options.answer_timeout - self._waited), self._time_out
+        )
+        retrying.addCallback(decided)
+        retrying.addErrback(broken)
+
+    @property
+    def _waited(self) -> float:
+        """Seconds since the first INVITE."""
+        return self._endpoint.clock.seconds() - self._started_at
+
+    def _decided(
+        self,
+        retrying: Deferred[NextAttempt | FailedAttempt],
+        result: NextAttempt | FailedAttempt,
+    ) -> None:
+        if self._retrying is not retrying:
+            # The call was given up before this could be begun.
+            return
+        self._stop_retrying()
+        if isinstance(result, NextAttempt):
+            self._begin_next(result)
+        else:
+            self._fail(result.error, result.response)
+
+    def _begin_next(self, attempt: NextAttempt) -> None:
+        """Send the INVITE that follows; those that failed linger."""
+        waited = self._waited
+        remaining = max(1, round(self._options.answer_timeout - waited))
+        invite = attempt.invite.replacing("Expires", str(remaining))
+        options = replace(self._options, waited=waited)
+        driver = self._make(NextAttempt(invite, attempt.flow), options)
+        try:
+            driver.start()
+        except TransportFailed as error:
+            self._go_on_after(FailedAttempt(invite, attempt.flow, error, None))
+        except LocalProtocolError as error:
+            self._fail(error, None)
+        else:
+            self._attempt = driver
+            self._attempts.append(driver)
+            self._lingering.append(driver)
+
+    def _time_out(self) -> None:
+        self._give_up(outcome.answer_timeout(self._options.answer_timeout))
+
+    def _give_up(self, error: CallFailed) -> None:
+        """End the call between two attempts: nothing is on its way."""
+        self._reporter.report(Cancelling(str(error)))
+        self._stop_retrying()
+        self._fail(error, None)
+
+    def _stop_retrying(self) -> None:
+        retrying, self._retrying = self._retrying, None
+        if self._limit is not None:
+            self._limit.stop()
+            self._limit = None
+        if retrying is not None:
+            retrying.cancel()
+
+    # Ends
 
     def _fail(self, error: SipError, response: Response | None) -> None:
+        self._opener.close()
         final = response
         if final is None and isinstance(error, CallFailed):
             final = error.response
         status = None if final is None else final.status
-        self._reporter.report(Failed(type(error).__name__, status, str(error)))
+        later = error.retry_after if isinstance(error, CallFailed) else None
+        seconds = None if later is None else later.seconds
+        name = type(error).__name__
+        self._reporter.report(Failed(name, status, str(error), seconds))
         if isinstance(error, Redirected) and response is not None:
             self._reporter.tell("redirect", response, error.contacts)
         else:
@@ -249,14 +364,14 @@ class Invitation:
         self._final.fail(error)
         self._established.fail(error)
 
-    def invite_resolved(self, attempt: DialogSetDriver) -> None:
-        """See `IDialogSetUser`."""
-        if all(one.is_resolved for one in self._attempts):
+        self._look_whether_done()
+        self._look_whether_over()
+
+    def _look_whether_done(self) -> None:
+        if self._retrying is None and all(one.is_resolved for one in self._attempts):
             self._done.succeed(None)
 
-    def invite_forgotten(self, attempt: DialogSetDriver) -> None:
-        """See `IDialogSetUser`."""
-        self._attempts.remove(attempt)
-        if not self._attempts:
+    def _look_whether_over(self) -> None:
+        if self._retrying is None and not self._lingering:
             self._opener.close()
             self._forget(self)

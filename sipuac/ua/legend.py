@@ -26,6 +26,7 @@ from sipuac.dialog.events import (
     ProtocolWarning,
     Provisional,
     RedirectedTo,
+    Retrying,
     Trying,
 )
 from sipuac.ua.events import CallEvent
@@ -130,6 +131,8 @@ def describe(body: Event, letters: Mapping[str, str]) -> str:
         return f"cancelling: {body.message}" if body.message else "cancelling"
     if isinstance(body, RedirectedTo):
         return f"redirected ({body.status}) to {', '.join(body.contacts)}"
+    if isinstance(body, Retrying):
+        return f"{body.status} {body.reason}: tried again {body.action}"
     if isinstance(body, Ended):
         if body.duration is None:
             return "ended: cancelled before an answer"

@@ -29,9 +29,12 @@ from tests.dialog.messages import (
     bye,
     closed,
     forked,
+    limited,
     peer_request,
     progress,
+    stopped,
     taken,
+    unlimited,
 )
 from tests.dialog.test_own_policy import Own
 
@@ -146,10 +149,11 @@ class EarlyTests(CollectCase):
         said, effects = self.receive(183, "c", port=4000)
         self.assertEqual(effects, [*progress(said, "c"), forked("c", "leave", said)])
         effects = self.receive(200, "c")[1]
-        self.assertEqual(effects[-1], applied("c", 4000))
+        self.assertEqual(effects[-2:], [applied("c", 4000), limited("c")])
         effects = self.set.media_applied("c")
         closing = [closed("a"), closed("b")]
-        self.assertEqual(effects, [Establish("c", answer(4000)), *closing])
+        stands = [unlimited("c"), Establish("c", answer(4000))]
+        self.assertEqual(effects, [*stands, *closing])
 
 
 class AnsweredTests(CollectCase):
@@ -185,7 +189,7 @@ class AnsweredTests(CollectCase):
         self.receive(183, "b", port=3000)
         effects = self.receive(200, "b")[1]
         self.assertEqual(self.of_kind(effects, CloseMedia), [])
-        stands = [Establish("b", answer(3000)), closed("a")]
+        stands = [unlimited("b"), Establish("b", answer(3000)), closed("a")]
         self.assertEqual(self.set.media_applied("b"), stands)
 
     def test_one_that_only_rang_wins(self) -> None:
@@ -195,8 +199,8 @@ class AnsweredTests(CollectCase):
         self.receive(180, "b")
         effects = self.receive(200, "b", port=3000)[1]
         self.assertEqual(self.of_kind(effects, MoveMedia), [])
-        self.assertEqual(effects[-1], applied("b", 3000))
-        stands = [Establish("b", answer(3000)), closed("a")]
+        self.assertEqual(effects[-2:], [applied("b", 3000), limited("b")])
+        stands = [unlimited("b"), Establish("b", answer(3000)), closed("a")]
         self.assertEqual(self.set.media_applied("b"), stands)
 
     def test_its_media_refuses(self) -> None:
@@ -205,7 +209,7 @@ class AnsweredTests(CollectCase):
         self.with_early_media("a")
         self.receive(200, "b", port=3000)
         effects = self.set.media_refused("b", "no codec")
-        self.assertEqual(effects[0], closed("b"))
+        self.assertEqual(effects[:2], stopped("b"))
         self.assertEqual(self.of_kind(effects, FailInvite), [])
         effects = self.receive(200, "a")[1]
         self.assertEqual(effects[-1], Establish("a", answer(2000)))

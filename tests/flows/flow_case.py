@@ -60,8 +60,8 @@ class GivenIdentifiers:
         return self._call_id
 
     def cnonce(self) -> str:
-        """See `Identifiers`; any will do, for the RFC prints none."""
-        return "0a4f113b"
+        """See `Identifiers`; the flows' own do not authenticate."""
+        raise AssertionError("a flow without authentication asks for a cnonce")
 
 
 @implementer(IResolver)

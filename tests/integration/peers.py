@@ -12,7 +12,7 @@ import shutil
 import signal
 import socket
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from twisted.internet import task
@@ -264,7 +264,21 @@ class Kamailio:
         ca_file: The certificate of the authority that made its own.
     """
 
-    def __init__(self, folder: Path, domain: str = DOMAIN) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        domain: str = DOMAIN,
+        configuration: str = "kamailio.cfg",
+        more: Mapping[str, str] | None = None,
+    ) -> None:
+        """Start it.
+
+        Args:
+            folder: Made for it.
+            domain: What its certificate shows.
+            configuration: The file beside this one.
+            more: Further values to fill in.
+        """
         folder.mkdir()
         self.port = free_port()
         self.tls_port = free_port()
@@ -278,13 +292,15 @@ class Kamailio:
             "CERTIFICATE": str(certificate),
             "PRIVATE_KEY": str(private_key),
             "HUNT_MS": str(HUNT_MS),
+            "CA": str(self.ca_file),
+            **(more or {}),
         }
-        text = (_FOLDER / "kamailio.cfg").read_text("utf-8")
+        text = (_FOLDER / configuration).read_text("utf-8")
         for name, value in values.items():
             text = text.replace(f"@{name}@", value)
-        configuration = folder / "kamailio.cfg"
-        configuration.write_text(text, "utf-8")
-        arguments = [program, "-f", str(configuration), "-DD", "-E"]
+        path = folder / configuration
+        path.write_text(text, "utf-8")
+        arguments = [program, "-f", str(path), "-DD", "-E"]
         arguments += ["-Y", str(folder), "-w", str(folder), "-m", "32", "-M", "4"]
         self._process = Process(arguments, folder)
 

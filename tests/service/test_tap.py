@@ -113,8 +113,6 @@ class OptionsTests(SynchronousTestCase):
         text = str(options)
         for name in ("listen", "http", "drain", "demo", "resolve", "from", "proxy"):
             self.assertIn(f"--{name}", text)
-        for name in ("auth-user", "session-expires"):
-            self.assertNotIn(f"--{name}", text)
 
 
 class HttpEndpointTests(SynchronousTestCase):
@@ -217,6 +215,7 @@ class MakeServiceTests(SynchronousTestCase):
         root = self.service(
             "--http", "tcp:8080", "--early-media", "--media", "single-answer",
             "--on-fork", "cancel-extras", "--answer-timeout", "42",
+            "--session-expires", "120",
         )  # fmt: skip
         root.getServiceNamed("http").privilegedStartService()
         site: Any = self.reactor.tcpServers[0][1]
@@ -238,5 +237,6 @@ class MakeServiceTests(SynchronousTestCase):
                 "without_sdp": False,
                 "on_fork": "cancel-extras",
                 "answer_timeout": 42.0,
+                "session_expires": 120,
             },
         )

@@ -117,6 +117,28 @@ class DialogTests(AuthenticatorTestCase):
         self.assertLess(len(self.authenticator._tries), 3 * MAX_SESSIONS)
         self.assertLess(len(self.authenticator._credentials), 3 * MAX_SESSIONS)
 
+    def test_many_servers_of_one_realm(self) -> None:
+        """So it is where the challenges of several realms come together."""
+        for realm in ("a", "b", "c"):
+            servers = [proxy(realm, name=str(number)) for number in range(10)]
+            rows = [row for server in servers for row in server.challenges()]
+            self.retry(request_of("OPTIONS"), rows)
+        answers = self.later("BYE").get_all("Proxy-Authorization")
+        self.assertEqual([read_answer(row)["realm"] for row in answers], ["c"] * 10)
+
+    def test_rounds_of_requests_at_a_time(self) -> None:
+        """Two requests at a time, each with many stale challenges, both come to an
+        end.
+        """
+        servers = [proxy(f"r{number}") for number in range(MAX_SESSIONS)]
+        requests = [request_of("INFO"), request_of("UPDATE")]
+        for _ in range(MAX_ROUNDS):
+            rows = [row for s in servers for row in s.challenges(is_stale=True)]
+            requests = [self.retry(request, rows) for request in requests]
+        for request in requests:
+            rows = [row for s in servers for row in s.challenges(is_stale=True)]
+            self.failure(request, rows, AuthenticationProblem.TOO_MANY)
+
     def test_used_up_nonce(self) -> None:
         """A nonce whose count has no number left is not used."""
         self.retry(self.invite, proxy().challenges())
