@@ -19,12 +19,13 @@ from sipuac.service.control import control_site
 from sipuac.service.demo import DemoService
 from sipuac.service.http_endpoint import checked_http_endpoint
 from sipuac.service.inviter_service import InviterService
-from sipuac.service.options import SharedOptions, refused_for
+from sipuac.service.options import SharedOptions
 from sipuac.service.requests import InviteOptions
 from sipuac.service.root import RootService, StopSignals
+from sipuac.service.wire_options import refused_for
 from sipuac.ua.user_agent import SocketSettings
 
-EARLY_MEDIA_POLICIES = ("cancel-extras", "follow", "fail")
+EARLY_MEDIA_POLICIES = ("cancel-extras", "follow", "collect", "fail")
 
 
 class Options(SharedOptions):

@@ -242,7 +242,8 @@ class MemoryTransport:
             if request is not None:
                 message = _with_source(request, flow.remote)
         except ParseError as error:
-            self._refuse(request, error, flow)
+            salvaged = None if request is None else salvage_request(request.render())
+            self._refuse(salvaged, error, flow)
             return
         if self._receiver is not None:
             self._receiver.message_received(message, flow)

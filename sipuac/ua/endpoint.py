@@ -58,6 +58,7 @@ __all__ = ["ClientTransaction", "Endpoint", "ServerTransaction", "StrayHandler"]
 _log = Logger()
 
 StrayHandler = Callable[[Response, IFlow], bool]
+FlowHandler = Callable[[IFlow, TransportFailed], None]
 
 
 @implementer(IMessageReceiver)
@@ -106,6 +107,7 @@ class Endpoint:
         self._handlers: list[IRequestHandler] = []
         self._stray_handlers: list[StrayHandler] = []
         self._stop_handlers: list[Callable[[], None]] = []
+        self._flow_handlers: list[FlowHandler] = []
         self._tracers: tuple[Callable[[TraceEntry], None], ...] = ()
         self._inputs: deque[tuple[Callable[..., None], tuple[Any, ...]]] = deque()
         self._is_performing = False
@@ -168,6 +170,18 @@ class Endpoint:
     def add_stop_handler(self, handler: Callable[[], None]) -> None:
         """Call this when the endpoint is stopped, before its transactions end."""
         self._stop_handlers.append(handler)
+
+    def remove_stop_handler(self, handler: Callable[[], None]) -> None:
+        """Call it no longer; no harm where it is not called."""
+        self._stop_handlers = [one for one in self._stop_handlers if one != handler]
+
+    def add_flow_handler(self, handler: FlowHandler) -> None:
+        """Call this with every flow that has failed."""
+        self._flow_handlers = [*self._flow_handlers, handler]
+
+    def remove_flow_handler(self, handler: FlowHandler) -> None:
+        """Call it no longer; no harm where it is not called."""
+        self._flow_handlers = [one for one in self._flow_handlers if one != handler]
 
     def start_timer(
         self, seconds: float, action: Callable[..., None], *arguments: object
@@ -293,6 +307,8 @@ class Endpoint:
         """See `IMessageReceiver`."""
         for transaction in list(self._waiting_on.get(flow, ())):
             self.submit(transaction.flow_failed, error)
+        for handler in self._flow_handlers:
+            self.submit(handler, flow, error)
 
     def _receive_response(self, response: Response, flow: IFlow) -> None:
         machine = self._transactions.client_for(response)
@@ -326,11 +342,15 @@ class Endpoint:
             if not self._offer_to_all(request, None, flow):
                 self.counters["acks-unmatched"] += 1
             return
+        is_merged = self._transactions.is_merged(request)
         transaction = self._new_server(request, flow)
         if transaction is None:
             return
         if request.method == "CANCEL":
             self._receive_cancel(request, transaction)
+        elif is_merged:
+            tag = self.identifiers.tag()
+            transaction.respond(response_to(request, 482, to_tag=tag))
         elif not self._offer_to_all(request, transaction, flow):
             refusal = refusal_of(request, self.identifiers.tag())
             transaction.respond(refusal)
