@@ -12,6 +12,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from sipuac.syntax.fields import RetryAfter
     from sipuac.syntax.message import Response
 
 
@@ -109,6 +110,17 @@ class CallFailed(SipError):
     def status(self) -> int | None:
         """Status code of the final response, None where none came."""
         return None if self.response is None else self.response.status
+
+    @property
+    def retry_after(self) -> RetryAfter | None:
+        """When the final response says that a call has better chances (20.33).
+
+        None where it does not say so readably. Nothing is tried again by itself then.
+        """
+        try:
+            return None if self.response is None else self.response.retry_after
+        except ParseError:
+            return None
 
 
 class RequestRejected(CallFailed):

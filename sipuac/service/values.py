@@ -16,7 +16,14 @@ from sipuac.syntax.fields import check_header
 from sipuac.syntax.uri import SipUri, TelUri, Uri, parse_uri
 from sipuac.ua.credentials import Credentials, read_password
 
-FORK_POLICIES = ("first-answer", "keep-all", "cancel-extras", "follow", "fail")
+FORK_POLICIES = (
+    "first-answer",
+    "keep-all",
+    "cancel-extras",
+    "follow",
+    "collect",
+    "fail",
+)
 """Names of the fork policies that come with the package (DESIGN section 3)."""
 
 MAX_SECONDS = 86_400.0
@@ -35,6 +42,24 @@ def seconds(name: str, text: str, *, minimum: float = 0.0) -> float:
             f"--{name}: {text} is not from {minimum:g} to {MAX_SECONDS:g} seconds"
         )
     return value
+
+
+def number(name: str, text: str) -> int:
+    """A whole number of 0 or more."""
+    if not text.isascii() or not text.isdigit() or len(text) > 18:
+        raise UsageError(f"--{name}: {text!r} is not a whole number")
+    return int(text)
+
+
+def whole_seconds(name: str, text: str, *, minimum: int) -> int:
+    """A whole number of seconds, from `minimum` to a day."""
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise UsageError(f"--{name}: {text!r} is not a whole number of seconds")
+    if not minimum <= int(text) <= MAX_SECONDS:
+        raise UsageError(
+            f"--{name}: {text} is not from {minimum} to {MAX_SECONDS:g} seconds"
+        )
+    return int(text)
 
 
 def one_of(name: str, text: str, names: tuple[str, ...]) -> str:
