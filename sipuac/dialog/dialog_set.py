@@ -96,7 +96,8 @@ class DialogSet:
         """The INVITE was handed to the transport."""
         self.session.handle(SessionEvent.SENT)
         self.outbox.report(InviteSent())
-        self.outbox.start_timer(DialogTimer.ANSWER, self.options.answer_timeout)
+        remaining = self.options.answer_timeout - self.options.waited
+        self.outbox.start_timer(DialogTimer.ANSWER, max(0.0, remaining))
         return self._finish()
 
     def response_received(self, response: Response) -> list[Effect]:
@@ -138,8 +139,7 @@ class DialogSet:
         elif timer == DialogTimer.GRACE:
             self.forks.grace_is_over()
         elif timer == DialogTimer.MEDIA:
-            seconds = self.options.media_timeout
-            self.calls.refused(self.branches[tag], f"no answer in {seconds:g} s")
+            self.calls.media_is_late(self.branches[tag])
         return self._finish()
 
     def hang_up(self, message: str = "cancelled by the caller") -> list[Effect]:

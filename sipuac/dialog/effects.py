@@ -1,7 +1,8 @@
 """What the dialogs of one INVITE can ask of the world.
 
 Beside these they use `StartTimer` and `StopTimer` of `sipuac.effects`. A branch is
-named by its To tag, "" where it has none. `ua/invitation.py` performs them, in order.
+named by its To tag, "" where it has none. `ua/dialog_set_driver.py` performs them, in
+order.
 """
 
 from __future__ import annotations

@@ -144,6 +144,22 @@ class RedirectedTo(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Retrying(Event):
+    """An INVITE failed, and another is sent in its place.
+
+    Attributes:
+        status: Of its final response; 408 or 503 where none came (RFC 3261 8.1.3.1).
+        reason: The phrase of that response, or why none came.
+        action: What is different this time.
+    """
+
+    event: ClassVar[str] = "retrying"
+    status: int
+    reason: str
+    action: str
+
+
+@dataclass(frozen=True, slots=True)
 class Cancelling(Event):
     """Our CANCEL is asked for, and sent as soon as the protocol allows."""
 
@@ -173,9 +189,18 @@ class Ended(Event):
 
 @dataclass(frozen=True, slots=True)
 class Failed(Event):
-    """The call does not stand. `error` is the class name in `sipuac.errors`."""
+    """The call does not stand.
+
+    Attributes:
+        error: The name of the class in `sipuac.errors`.
+        status: Of the final response; None where none came.
+        message: Why, in words.
+        retry_after: Seconds after which the final response says that a call has better
+            chances; None where it does not.
+    """
 
     event: ClassVar[str] = "failed"
     error: str
     status: int | None
     message: str
+    retry_after: int | None = None

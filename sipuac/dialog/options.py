@@ -33,10 +33,12 @@ class InviteOptions:
         can_replace_answer, can_fork_offer: What the media can do.
         extra_ringing: "end" or "keep": what to do with extras that only ring.
         answer_timeout: CANCEL when nobody has answered after so long.
+        waited: How much of that earlier attempts of the same call took.
         fork_hold: How long a newcomer waits for news of the media dialog.
         fork_grace: How long the media dialog has to answer after an extra did.
         max_extras: How many extras are ended before the call fails.
-        media_timeout: How long the media may take to answer an offer of a callee.
+        media_timeout: How long the media may take to answer an offer of a callee, and
+            once the callee has answered to take its answer.
         linger: 64*T1: how long 2xx may still come after a final response.
     """
 
@@ -48,6 +50,7 @@ class InviteOptions:
     can_fork_offer: bool = True
     extra_ringing: str = "end"
     answer_timeout: float = 180.0
+    waited: float = 0.0
     fork_hold: float = 4.0
     fork_grace: float = 4.0
     max_extras: int = 8

@@ -42,6 +42,7 @@ class CallOptionsTests(SynchronousTestCase):
                 "without_sdp": False,
                 "on_fork": None,
                 "answer_timeout": 180.0,
+                "session_expires": None,
             },
         )
 
@@ -69,8 +70,8 @@ class CallOptionsTests(SynchronousTestCase):
             "X-Two:2", "--resolve", "Example.com=192.0.2.7", "--resolve",
             "b.example=2001:db8::1", "--nameserver", "192.0.2.53", "--nameserver",
             "192.0.2.53:5353", "--nameserver", "2001:db8::53", "--nameserver",
-            "[2001:db8::53]", "--nameserver", "[2001:db8::53]:5353",
-            "--json", "--ladder", TARGET,
+            "[2001:db8::53]", "--nameserver", "[2001:db8::53]:5353", "--json",
+            "--ladder", "--session-expires", "1800", TARGET,
         )  # fmt: skip
         arguments = options.inviter_arguments()
         self.assertEqual(arguments["identity"], "Alice <sip:alice@example.com>")
@@ -101,6 +102,7 @@ class CallOptionsTests(SynchronousTestCase):
                 "without_sdp": False,
                 "on_fork": "follow",
                 "answer_timeout": 30.0,
+                "session_expires": 1800,
             },
         )
         self.assertEqual(options["headers"], [("Subject", "a: b"), ("X-Two", "2")])
@@ -153,6 +155,9 @@ class CallOptionsTests(SynchronousTestCase):
             (["--duration", "1e999", TARGET], "--duration"),
             (["--cancel-after", "", TARGET], "--cancel-after"),
             (["--answer-timeout", "0", TARGET], "--answer-timeout"),
+            (["--session-expires", "89", TARGET], "--session-expires"),
+            (["--session-expires", "1e3", TARGET], "--session-expires"),
+            (["--session-expires", "9999999", TARGET], "--session-expires"),
             (["--header", "Subject", TARGET], "--header"),
             (["--header", "Sub ject: x", TARGET], "--header"),
             (["--header", ": x", TARGET], "--header"),
@@ -252,7 +257,7 @@ class MainTests(SynchronousTestCase):
         """--help and --version print to standard output, with status 0."""
         for arguments, words in (
             (("--version",), f"sipuac {__version__}"),
-            (("--help",), "call      Call somebody"),
+            (("--help",), "call          Call somebody"),
             (("call", "--help"), "--cancel-after="),
             (("call", "--version"), f"sipuac {__version__}"),
             (("demo", "--help"), "Needs no server"),
