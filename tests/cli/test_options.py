@@ -68,8 +68,10 @@ class CallOptionsTests(SynchronousTestCase):
             "--sdp", sdp, "--duration", "1.5", "--cancel-after", "2",
             "--answer-timeout", "30", "--header", "Subject: a: b", "--header",
             "X-Two:2", "--resolve", "Example.com=192.0.2.7", "--resolve",
-            "b.example=2001:db8::1", "--json", "--ladder", "--session-expires",
-            "1800", TARGET,
+            "b.example=2001:db8::1", "--nameserver", "192.0.2.53", "--nameserver",
+            "192.0.2.53:5353", "--nameserver", "2001:db8::53", "--nameserver",
+            "[2001:db8::53]", "--nameserver", "[2001:db8::53]:5353",
+            "--json", "--ladder", "--session-expires", "1800", TARGET,
         )  # fmt: skip
         arguments = options.inviter_arguments()
         self.assertEqual(arguments["identity"], "Alice <sip:alice@example.com>")
@@ -80,6 +82,16 @@ class CallOptionsTests(SynchronousTestCase):
         self.assertEqual(
             arguments["hosts"],
             {"example.com": "192.0.2.7", "b.example": "2001:db8::1"},
+        )
+        self.assertEqual(
+            arguments["nameservers"],
+            [
+                ("192.0.2.53", 53),
+                ("192.0.2.53", 5353),
+                ("2001:db8::53", 53),
+                ("2001:db8::53", 53),
+                ("2001:db8::53", 5353),
+            ],
         )
         self.assertFalse(arguments["media"].can_replace_answer)
         self.assertIn("192.0.2.9", str(arguments["media"].description))
@@ -178,6 +190,22 @@ class CallOptionsTests(SynchronousTestCase):
             (["--resolve", "example.com", TARGET], "--resolve"),
             (["--resolve", "example.com=there", TARGET], "--resolve"),
             (["--resolve", "=192.0.2.1", TARGET], "--resolve"),
+            *(
+                (["--nameserver", server, TARGET], "--nameserver")
+                for server in (
+                    "",
+                    "ns.example",
+                    "192.0.2.53:",
+                    "192.0.2.53:dns",
+                    "192.0.2.53:0",
+                    "192.0.2.53:65536",
+                    "192.0.2.53:53:53",
+                    "[::1",
+                    "[::1]:",
+                    "[::1]53",
+                    "[]",
+                )
+            ),
             (["--auth-user", "me", TARGET], "--auth-user"),
             (["--offerless", "--early-media", TARGET], "--offerless"),
             (["--json=1", TARGET], "--json"),

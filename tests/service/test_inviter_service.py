@@ -17,8 +17,10 @@ from sipuac.service.inviter_service import InviterService
 from sipuac.syntax.message import Request, response_to
 from sipuac.syntax.parser import parse_message
 from sipuac.testing.media import ScriptedMedia
+from sipuac.ua.incoming import Refusal
 from tests.transport.certificates import dns, issue
 from tests.transport.peers import FakePort, FakeReactor, connected
+from tests.ua.transaction_users import foreign
 
 PROXY = ("192.0.2.5", 5060)
 
@@ -177,6 +179,18 @@ class InviterServiceTests(ServiceCase):
         assert again is not None
         self.reactor.advance(11)
         self.successResultOf(again)
+
+    def test_incoming(self) -> None:
+        """INVITEs of others are answered as the application says."""
+        service = self.make(incoming=lambda request: Refusal(480))
+        service.startService()
+        invite = foreign("INVITE")
+        self.protocol.datagramReceived(invite.render(), PROXY)
+        written = self.protocol.transport.written[-1][0]
+        self.assertTrue(written.startswith(b"SIP/2.0 480 "), written)
+        stopping = service.stopService()
+        assert stopping is not None
+        self.successResultOf(stopping)
 
 
 class WireTests(ServiceCase):
