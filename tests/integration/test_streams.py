@@ -24,8 +24,8 @@ from sipuac.transport.interfaces import IFlow
 from sipuac.transport.listener import Listener
 from sipuac.transport.stream import MAX_UNSENT
 from sipuac.transport.tls import TlsSettings
-from tests.integration.call_scenarios import PeerTestCase
 from tests.integration.loopback import Collector, LoopbackCase, Steps, request_over
+from tests.integration.peer_case import PeerTestCase
 from tests.integration.peers import ready, require
 from tests.integration.scenarios import Behaviour
 from tests.integration.segmenter import Segmenter
