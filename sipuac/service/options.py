@@ -63,6 +63,7 @@ class SharedOptions(usage.Options):
     ]
     optFlags = [
         ["early-media", None, "Take media before the answer, from one fork only"],
+        ["follow-redirects", None, "Call where a redirection (3xx) says"],
         ["offerless", None, "Let the callees make the offers: early media of all"],
     ]
     # fmt: on
@@ -136,6 +137,7 @@ class SharedOptions(usage.Options):
             "on_fork": self["on-fork"],
             "answer_timeout": self["answer-timeout"],
             "session_expires": self["session-expires"],
+            "follow_redirects": bool(self["follow-redirects"]),
         }
 
     def _make_media(self, kind: str) -> StaticMedia:

@@ -43,6 +43,7 @@ class CallOptionsTests(SynchronousTestCase):
                 "on_fork": None,
                 "answer_timeout": 180.0,
                 "session_expires": None,
+                "follow_redirects": False,
             },
         )
 
@@ -69,7 +70,7 @@ class CallOptionsTests(SynchronousTestCase):
             "--answer-timeout", "30", "--header", "Subject: a: b", "--header",
             "X-Two:2", "--resolve", "Example.com=192.0.2.7", "--resolve",
             "b.example=2001:db8::1", "--json", "--ladder", "--session-expires",
-            "1800", TARGET,
+            "1800", "--follow-redirects", TARGET,
         )  # fmt: skip
         arguments = options.inviter_arguments()
         self.assertEqual(arguments["identity"], "Alice <sip:alice@example.com>")
@@ -91,6 +92,7 @@ class CallOptionsTests(SynchronousTestCase):
                 "on_fork": "follow",
                 "answer_timeout": 30.0,
                 "session_expires": 1800,
+                "follow_redirects": True,
             },
         )
         self.assertEqual(options["headers"], [("Subject", "a: b"), ("X-Two", "2")])
