@@ -8,6 +8,7 @@ command line, the HTTP API and the Deferreds all speak of the same failure.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import Enum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -142,8 +143,41 @@ class NoAnswer(RequestRejected):
     """408 or 480 came: nobody answered."""
 
 
+class AuthenticationProblem(Enum):
+    """Why a challenge was not answered, the gravest reason first."""
+
+    REFUSED = "refused"
+    SOURCE_FAILED = "source failed"
+    NO_CREDENTIALS = "no credentials"
+    UNSUPPORTED = "unsupported"
+    TOO_MANY = "too many"
+
+
 class AuthenticationFailed(RequestRejected):
-    """401 or 407, and no credentials that satisfy it."""
+    """401 or 407, and no credentials that satisfy it.
+
+    Attributes:
+        problem: `REFUSED`: the server knows our credentials and does not want them;
+            `SOURCE_FAILED`: what gives us the credentials failed; `NO_CREDENTIALS`:
+            there are none for any of the realms; `UNSUPPORTED`: no challenge that is
+            understood and allowed; `TOO_MANY`: one challenge after the other. None
+            where nobody tried.
+        realms: The realms of the challenges, as far as they are understood.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        response: Response | None = None,
+        *,
+        reason: Sequence[str] = (),
+        warning: Sequence[str] = (),
+        problem: AuthenticationProblem | None = None,
+        realms: Sequence[str] = (),
+    ) -> None:
+        super().__init__(message, response, reason=reason, warning=warning)
+        self.problem = problem
+        self.realms = tuple(realms)
 
 
 class RequestTerminated(RequestRejected):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from typing import Protocol, TextIO
 
 from sipuac.ua.events import CallEvent
@@ -21,6 +22,24 @@ class Output(Protocol):
         """Print lines for people."""
 
 
+def printable(text: str) -> str:
+    """The text as a terminal may have it, lines and all.
+
+    A peer chooses reason phrases and names: what would move the cursor, change the
+    direction of writing or cannot be encoded is written as an escape.
+    """
+    if text.replace("\n", "").isprintable():
+        return text
+    return "".join(
+        [
+            one
+            if one == "\n" or one.isprintable()
+            else one.encode("unicode_escape").decode("ascii")
+            for one in text
+        ]
+    )
+
+
 class JsonOutput:
     """One object a line on standard output, flushed; all else on standard error."""
 
@@ -35,7 +54,7 @@ class JsonOutput:
 
     def text(self, text: str) -> None:
         """See `Output`."""
-        self._stderr.write(text)
+        self._stderr.write(printable(text))
         self._stderr.flush()
 
 
@@ -54,5 +73,22 @@ class TextOutput:
 
     def text(self, text: str) -> None:
         """See `Output`."""
-        self._stdout.write(text)
+        self._stdout.write(printable(text))
+        self._stdout.flush()
+
+
+class Lines:
+    """What the commands without a call print: a line of words or of JSON, flushed."""
+
+    def __init__(self, stdout: TextIO, *, is_json: bool) -> None:
+        self._stdout = stdout
+        self._is_json = is_json
+
+    def event(self, entries: Mapping[str, object], words: str) -> None:
+        """Print an event: its entries, or the same in words."""
+        self.line(json.dumps(entries, ensure_ascii=True) if self._is_json else words)
+
+    def line(self, text: str) -> None:
+        """Print a line."""
+        self._stdout.write(f"{text}\n")
         self._stdout.flush()

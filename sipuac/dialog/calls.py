@@ -83,8 +83,23 @@ class Calls:
         if branch.remote is not None:
             branch.media = MediaState.APPLYING
             self._outbox.emit(MakeAnswer(branch.tag, branch.remote))
-            seconds = self._set.options.media_timeout
-            self._outbox.start_timer(media_timer(branch.tag), seconds)
+            self._limit_media(branch)
+
+    def await_media(self, branch: Branch) -> None:
+        """The call was taken here: it has so long to get its media running.
+
+        Before the 2xx the answer timeout is limit enough.
+        """
+        if not self._set.options.is_offerless and branch.media is MediaState.APPLYING:
+            self._limit_media(branch)
+
+    def _limit_media(self, branch: Branch) -> None:
+        seconds = self._set.options.media_timeout
+        self._outbox.start_timer(media_timer(branch.tag), seconds)
+
+    def media_is_late(self, branch: Branch) -> None:
+        """The media has neither taken nor refused what it was given in time."""
+        self.refused(branch, f"not done within {self._set.options.media_timeout:g} s")
 
     def answer_made(self, branch: Branch, answer: SessionDescription) -> None:
         """The media has answered: send that, and it runs."""
@@ -101,6 +116,7 @@ class Calls:
 
     def answer_applied(self, branch: Branch) -> None:
         """The media has taken the answer that it was given."""
+        self._outbox.stop_timer(media_timer(branch.tag))
         branch.media = MediaState.APPLIED
         self._set.forks.media_runs(branch)
         self._establish(branch)
@@ -111,8 +127,7 @@ class Calls:
             branch.fate = "established"
             self._stood = self._stood or branch
             self._outbox.emit(Establish(branch.tag, branch.remote))
-            if self._set.options.is_offerless:
-                self._close_other_media(branch)
+            self._close_other_media(branch)
 
     def _close_other_media(self, branch: Branch) -> None:
         """The call stands: the media of the other forks closes."""

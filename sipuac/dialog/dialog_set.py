@@ -139,8 +139,7 @@ class DialogSet:
         elif timer == DialogTimer.GRACE:
             self.forks.grace_is_over()
         elif timer == DialogTimer.MEDIA:
-            seconds = self.options.media_timeout
-            self.calls.refused(self.branches[tag], f"no answer in {seconds:g} s")
+            self.calls.media_is_late(self.branches[tag])
         return self._finish()
 
     def hang_up(self, message: str = "cancelled by the caller") -> list[Effect]:

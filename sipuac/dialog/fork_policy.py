@@ -88,6 +88,8 @@ class Action(str, Enum):
     """End the early dialog by BYE, once the media dialog is known to live."""
     MOVE_MEDIA = "move-media"
     """Give its new answer to the media in place of the one before."""
+    COLLECT = "collect"
+    """Give its answer a media session of its own, beside those of the others."""
     TAKE = "take"
     """Take the call here, with the media."""
     RELEASE = "release"
@@ -217,6 +219,30 @@ class Follow:
 
 
 @dataclass(frozen=True, slots=True)
+class Collect:
+    """Every early dialog with an answer has a media session; the first 2xx wins.
+
+    Nobody is ended, as the proxy does that once somebody has answered; the sessions of
+    the others close when the call stands.
+    """
+
+    name: str = "collect"
+    needs_early_media: bool = True
+    needs_replaceable_answer: bool = False
+    needs_forkable_offer: bool = True
+
+    def decide(self, event: ForkEvent, view: DialogSetView) -> Sequence[Decision]:
+        """See `ForkPolicy`."""
+        tag = event.branch.to_tag
+        if isinstance(event, ExtraShowed):
+            action = Action.COLLECT if event.branch.has_answer else Action.LEAVE
+            return (Decision(action, tag),)
+        if isinstance(event, ExtraAnswered):
+            return (Decision(Action.TAKE, tag),)
+        return (Decision(Action.RELEASE, tag),)
+
+
+@dataclass(frozen=True, slots=True)
 class FailOnFork:
     """A fork ends everything."""
 
@@ -243,6 +269,13 @@ def _take_or_release(tag: str, view: DialogSetView) -> Decision:
 
 POLICIES: dict[str, ForkPolicy] = {
     policy.name: policy
-    for policy in (FirstAnswer(), KeepAll(), CancelExtras(), Follow(), FailOnFork())
+    for policy in (
+        FirstAnswer(),
+        KeepAll(),
+        CancelExtras(),
+        Follow(),
+        Collect(),
+        FailOnFork(),
+    )
 }
 """The policies that come with the package, by name."""

@@ -37,7 +37,8 @@ class InviteOptions:
         fork_hold: How long a newcomer waits for news of the media dialog.
         fork_grace: How long the media dialog has to answer after an extra did.
         max_extras: How many extras are ended before the call fails.
-        media_timeout: How long the media may take to answer an offer of a callee.
+        media_timeout: How long the media may take to answer an offer of a callee, and
+            once the callee has answered to take its answer.
         linger: 64*T1: how long 2xx may still come after a final response.
     """
 

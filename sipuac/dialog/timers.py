@@ -19,7 +19,8 @@ class DialogTimer(str, Enum):
     GRACE = "fork-grace"
     """The others have had long enough to answer after a 2xx that was no call."""
     MEDIA = "media"
-    """The media has had long enough to answer the offer of a callee."""
+    """The media has had long enough to answer an offer, or to take the answer of the
+    2xx."""
 
 
 def media_timer(tag: str) -> str:

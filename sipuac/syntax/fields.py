@@ -15,6 +15,7 @@ from sipuac.syntax.lexical import (
     TOKEN,
     Parameters,
     check_header,
+    comment_end,
     find_parameter,
     is_token,
     parse_integer,
@@ -56,9 +57,7 @@ _REASON = re.compile(rf"({TOKEN})[ \t]*+(;.*)?", re.DOTALL)
 _WARNING = re.compile(
     rf'([0-9]{{3}})[ \t]++([^\x00-\x20\x7F"]++)[ \t]++({QUOTED_STRING})', re.DOTALL
 )
-_RETRY_AFTER = re.compile(
-    r"([0-9]++)[ \t]*+(?:\(((?:[^()\\]|\\.)*+)\)[ \t]*+)?+(;.*)?", re.DOTALL
-)
+_SECONDS = re.compile(r"([0-9]++)[ \t]*+")
 _MEDIA_TYPE = re.compile(rf"({TOKEN})[ \t]*+/[ \t]*+({TOKEN})[ \t]*+(;.*)?", re.DOTALL)
 _CHALLENGE = re.compile(rf"({TOKEN})[ \t]++(.+)", re.DOTALL)
 _CHALLENGE_PARAMETER = re.compile(
@@ -219,13 +218,19 @@ class RetryAfter:
         Raises:
             ParseError: It is malformed.
         """
-        parts = _RETRY_AFTER.fullmatch(text)
-        if parts is None:
+        seconds = _SECONDS.match(text)
+        if seconds is None:
             raise ParseError(f"unreadable Retry-After: {text[:80]!r}")
-        duration = find_parameter(parse_parameters(parts[3] or ""), "duration")
+        comment = None
+        rest = text[seconds.end() :]
+        if rest.startswith("("):
+            end = comment_end(rest, 0)
+            comment = rest[1 : end - 1]
+            rest = rest[end:]
+        duration = find_parameter(parse_parameters(rest), "duration")
         return cls(
-            parse_seconds(parts[1], "Retry-After"),
-            parts[2],
+            parse_seconds(seconds[1], "Retry-After"),
+            comment,
             None if duration is None else parse_seconds(duration, "duration"),
         )
 

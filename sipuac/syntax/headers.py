@@ -32,6 +32,7 @@ _T = TypeVar("_T")
 
 # What makes the fast search for a parameter unsafe: quotes, spaces, lists.
 _ODD_END = re.compile(r'[">; \t,]')
+_EARLIER_BRANCH = re.compile(r";[Bb \t]")
 _UNSAFE = re.compile(r'[" \t,]')
 
 
@@ -164,8 +165,10 @@ class Headers:
         start = text.find(";branch=")
         # A comma would perhaps make this the branch of another Via.
         if start > 0 and '"' not in text and "," not in text:
-            section = text[start + 8 :]
-            if " " not in section and "\t" not in section:
+            before, section = text[:start], text[start + 8 :]
+            # Of two branches the first counts, however its name is written.
+            is_first = ";" not in before or _EARLIER_BRANCH.search(before) is None
+            if is_first and " " not in section and "\t" not in section:
                 return section.partition(";")[0] or None
         return self.top_via.branch
 
@@ -375,6 +378,7 @@ def _find_tag(text: str) -> str | None:
     if section[0] != ";" or _UNSAFE.search(section) is not None:
         return None
     start = section.find(";tag=")
-    if start < 0:
+    # Of two tags the first counts, in whatever case its name is.
+    if start < 0 or ";T" in section[:start] or ";t" in section[:start]:
         return None
     return section[start + 5 :].partition(";")[0]

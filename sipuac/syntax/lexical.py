@@ -32,6 +32,7 @@ _PARAMETER = re.compile(
     rf"(?:=[ \t]*+({QUOTED_STRING}|{_PLAIN_VALUE})[ \t]*+)?+",
     re.DOTALL,
 )
+_COMMENT_MARK = re.compile(r"[()]|\\.", re.DOTALL)
 _LIST_MARK = re.compile(r'[,"<]')
 _NEEDS_ESCAPE = re.compile(r'["\\\x00-\x08\x0B\x0C\x0E-\x1F\x7F]')
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
@@ -59,6 +60,29 @@ def unquote(text: str) -> str:
         return text
     text = text[1:-1]
     return _ESCAPED.sub(r"\1", text) if "\\" in text else text
+
+
+def comment_end(text: str, start: int) -> int:
+    """Where a comment ends, behind its last parenthesis (RFC 3261 section 25.1).
+
+    Comments may stand in one another, and a quoted pair opens and closes none.
+
+    Args:
+        text: The value of a field.
+        start: Where its first parenthesis is.
+
+    Raises:
+        ParseError: It is never closed.
+    """
+    depth = 0
+    for mark in _COMMENT_MARK.finditer(text, start):
+        if mark[0] == "(":
+            depth += 1
+        elif mark[0] == ")":
+            depth -= 1
+            if not depth:
+                return mark.end()
+    raise ParseError("a comment is never closed")
 
 
 def split_list(text: str) -> list[str]:

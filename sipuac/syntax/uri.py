@@ -34,24 +34,36 @@ _ALWAYS_SAFE = "-_.!~*'()"
 _USER = rf"[{_UNRESERVED}&=+$,;?/%#]++"
 _PASSWORD = rf"[{_UNRESERVED}&=+$,%]*+"
 _PARAMETER_CHARACTERS = rf"[{_UNRESERVED}\[\]/:&+$%]"
+# "=" has to be escaped in a value, but proxies put tags that end in it into their
+# Record-Route.
+_PARAMETER_VALUE = rf"[{_UNRESERVED}\[\]/:&+$%=]"
 _HEADER_CHARACTERS = rf"[{_UNRESERVED}\[\]/?:+$%]"
 
 _SIP_PARTS = re.compile(
     rf"(?:({_USER})(?::({_PASSWORD}))?@)?({HOST})(?::([0-9]++))?"
-    rf"((?:;{_PARAMETER_CHARACTERS}++(?:={_PARAMETER_CHARACTERS}*+)?+)*+)"
+    rf"((?:;{_PARAMETER_CHARACTERS}++(?:={_PARAMETER_VALUE}*+)?+)*+)"
     rf"(?:\?({_HEADER_CHARACTERS}++={_HEADER_CHARACTERS}*+"
     rf"(?:&{_HEADER_CHARACTERS}++={_HEADER_CHARACTERS}*+)*+))?"
 )
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+\-.]*+")
 _OPAQUE = re.compile(r'[^\x00-\x20\x7F<>"]++')
-_TEL_NUMBER = re.compile(r"\+?[0-9A-Fa-f*#\-.()]++")
-_TEL_PARAMETERS = re.compile(rf"(?:;[A-Za-z0-9\-]++(?:={_PARAMETER_CHARACTERS}++)?+)*+")
+# A number has at least one digit beside its visual separators.
+_TEL_NUMBER = re.compile(
+    r"\+[\-.()]*+[0-9][0-9\-.()]*+|[\-.()]*+[0-9A-Fa-f*#][0-9A-Fa-f*#\-.()]*+"
+)
+# Only an ISDN subaddress may hold reserved characters.
+_TEL_PARAMETERS = re.compile(
+    rf"(?:;(?:[Ii][Ss][Uu][Bb]=[{_UNRESERVED}/?:@&=+$,%]++"
+    rf"|[A-Za-z0-9\-]++(?:={_PARAMETER_CHARACTERS}++)?+))*+"
+)
 _VISUAL_SEPARATORS = str.maketrans("", "", "-.()")
 
 # "A URI ... with a user, ttl, method, maddr or transport parameter in one only does not
 # match" (RFC 3261 section 19.1.4).
 _COMPARED_ALWAYS = ("transport", "user", "ttl", "method", "maddr")
+
+_NOT_OF_AN_IDENTITY = frozenset(["method", "maddr", "ttl", "transport", "lr"])
 
 
 def unescape(text: str) -> str:
@@ -163,7 +175,25 @@ class SipUri:
         """
         if not self.headers and not self.has_parameter("method"):
             return self
-        return self._with(remove_parameter(self.parameters, "method"), ())
+        kept = [pair for pair in self.parameters if _plain(pair[0]) != "method"]
+        return self._with(tuple(kept), ())
+
+    def logical_identity(self) -> SipUri:
+        """What of this URI may stand in To and From (section 19.1.1, table 1).
+
+        That is who somebody is, and not how a request gets there: no port, no headers,
+        and none of the parameters method, maddr, ttl, transport and lr.
+        """
+        parameters = tuple(
+            [
+                parameter
+                for parameter in self.parameters
+                if _plain(parameter[0]) not in _NOT_OF_AN_IDENTITY
+            ]
+        )
+        return SipUri(
+            self.scheme, self.user, self.password, self.host, None, parameters, ()
+        )
 
     def is_equivalent(self, other: object) -> bool:
         """Whether two URIs are equal by the rules of RFC 3261 section 19.1.4."""
@@ -249,12 +279,12 @@ class TelUri:
         return None if found is None else unescape(found)
 
     def is_equivalent(self, other: object) -> bool:
-        """Whether two numbers are equal by the rules of RFC 3966 section 5."""
-        if not isinstance(other, TelUri):
-            return False
-        mine = {name.lower(): text and text.lower() for name, text in self.parameters}
-        their = {name.lower(): text and text.lower() for name, text in other.parameters}
-        return _plain_number(self) == _plain_number(other) and mine == their
+        """Whether two numbers are equal by the rules of RFC 3966 section 4."""
+        return (
+            isinstance(other, TelUri)
+            and _plain_number(self.number) == _plain_number(other.number)
+            and _comparable_descriptors(self) == _comparable_descriptors(other)
+        )
 
 
 @value(frozen=True, slots=True)
@@ -347,6 +377,11 @@ def _parse_tel(rest: str) -> TelUri:
     return TelUri(number, split_parameters(section) if section else ())
 
 
+def _plain(name: str) -> str:
+    """The name of a parameter, unescaped and in lower case."""
+    return unescape(name).lower()
+
+
 def _split_headers(section: str) -> tuple[tuple[str, str], ...]:
     pairs = []
     for piece in section.split("&"):
@@ -400,5 +435,20 @@ def _has_equal_parameters(one: SipUri, other: SipUri) -> bool:
     return all(their.get(name, text) == text for name, text in mine.items())
 
 
-def _plain_number(uri: TelUri) -> str:
-    return uri.number.translate(_VISUAL_SEPARATORS).lower()
+def _plain_number(number: str) -> str:
+    return number.translate(_VISUAL_SEPARATORS).lower()
+
+
+def _comparable_descriptors(uri: TelUri) -> dict[str, str | None]:
+    """The parameters of a number, made equal where they mean the same."""
+    pairs: dict[str, str | None] = {}
+    for key, text in uri.parameters:
+        name = key.lower()
+        plain = None if text is None else unescape(text).lower()
+        # An extension is digits, and a context may be a number of its own.
+        if plain and (
+            name == "ext" or (name == "phone-context" and plain.startswith("+"))
+        ):
+            plain = _plain_number(plain)
+        pairs.setdefault(name, plain)
+    return pairs

@@ -9,7 +9,13 @@ from sipuac.errors import LocalProtocolError
 from sipuac.syntax.message import Request, Response
 from sipuac.transaction.invite_client import InviteClientTransaction
 from sipuac.transaction.invite_server import InviteServerTransaction
-from sipuac.transaction.matching import Key, client_key, old_ack_key, server_key
+from sipuac.transaction.matching import (
+    Key,
+    client_key,
+    old_ack_key,
+    origin_key,
+    server_key,
+)
 from sipuac.transaction.non_invite_client import NonInviteClientTransaction
 from sipuac.transaction.non_invite_server import NonInviteServerTransaction
 
@@ -33,6 +39,9 @@ class TransactionLayer:
         self._servers: dict[Key, ServerTransaction] = {}
         # INVITEs of RFC 2543 clients, by what their ACKs have in common with them.
         self._by_old_ack: dict[Key, InviteServerTransaction] = {}
+        # Requests of others outside a dialog, by what the copies of one request that
+        # took several paths have in common.
+        self._by_origin: dict[Key, ServerTransaction] = {}
 
     def __len__(self) -> int:
         """How many transactions there are, of all kinds."""
@@ -80,6 +89,9 @@ class TransactionLayer:
             old_key = old_ack_key(transaction.request)
             if old_key is not None:
                 self._by_old_ack[old_key] = transaction
+        origin = origin_key(transaction.request)
+        if origin is not None:
+            self._by_origin.setdefault(origin, transaction)
 
     def remove(self, transaction: ClientTransaction | ServerTransaction) -> None:
         """Forget a transaction that has terminated; no harm where it is not here."""
@@ -93,6 +105,9 @@ class TransactionLayer:
             return
         if self._servers.get(key) is transaction:
             del self._servers[key]
+        origin = origin_key(transaction.request)
+        if origin is not None and self._by_origin.get(origin) is transaction:
+            del self._by_origin[origin]
         if isinstance(transaction, InviteServerTransaction) and self._by_old_ack:
             old_key = old_ack_key(transaction.request)
             if old_key is not None and self._by_old_ack.get(old_key) is transaction:
@@ -131,6 +146,21 @@ class TransactionLayer:
         if transaction is None or transaction.to_tag != request.to_tag:
             return None
         return transaction
+
+    def is_merged(self, request: Request) -> bool:
+        """Whether a request came before, by another path (RFC 3261 section 8.2.2.2).
+
+        "If the From tag, Call-ID, and CSeq exactly match those associated with an
+        ongoing transaction, but the request does not match that transaction ... the UAS
+        core SHOULD generate a 482 (Loop Detected) response".
+
+        Args:
+            request: One that matches no transaction and has none yet.
+
+        Raises:
+            ParseError: A field that it is matched by cannot be read.
+        """
+        return origin_key(request) in self._by_origin
 
     def invite_for_cancel(self, cancel: Request) -> InviteServerTransaction | None:
         """The INVITE that a CANCEL is for (RFC 3261 section 9.2).

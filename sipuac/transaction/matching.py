@@ -59,6 +59,24 @@ def old_ack_key(request: Request) -> Key | None:
     return None if has_unique_branch(via) else _old_key(request, via, "INVITE")
 
 
+def origin_key(request: Request) -> Key | None:
+    """What all copies of a request have in common that its proxies forked.
+
+    Returns:
+        None where no copy is of interest: within a dialog, and for ACK and CANCEL,
+        which follow the INVITE along its path.
+
+    Raises:
+        ParseError: A field that the key is made of cannot be read.
+    """
+    if request.method in ("ACK", "CANCEL") or request.to_tag is not None:
+        return None
+    # Without From tag nothing tells two requests of an RFC 2543 client apart for sure.
+    if request.from_tag is None:
+        return None
+    return request.from_tag, request.call_id, request.cseq.number, request.method
+
+
 def has_unique_branch(via: Via) -> bool:
     """Whether its branch alone tells all transactions of that client apart.
 

@@ -38,6 +38,7 @@ from sipuac.transaction.timers import Timers
 from sipuac.transport.interfaces import IFlow, IMessageReceiver, ITransportLayer
 from sipuac.ua.identifiers import Identifiers, SystemIdentifiers
 from sipuac.ua.interfaces import IClientTransactionUser, IRequestHandler
+from sipuac.ua.large_requests import MAX_UDP_REQUEST, LargeRequests, with_via_of
 from sipuac.ua.refusal import refusal_of
 from sipuac.ua.timer_queue import QueuedTimer, TimerQueue
 from sipuac.ua.trace import TraceEntry
@@ -57,6 +58,7 @@ __all__ = ["ClientTransaction", "Endpoint", "ServerTransaction", "StrayHandler"]
 _log = Logger()
 
 StrayHandler = Callable[[Response, IFlow], bool]
+FlowHandler = Callable[[IFlow, TransportFailed], None]
 
 
 @implementer(IMessageReceiver)
@@ -71,6 +73,8 @@ class Endpoint:
         identifiers: Branches, tags and Call-IDs.
         max_transactions: More of each kind are refused: with 503 to others,
             `LocalProtocolError` to us.
+        max_udp_request: Bytes; larger requests go over TCP where the server takes it
+            (RFC 3261 section 18.1.1).
 
     Attributes:
         counters: How often each thing happened that should be seen.
@@ -85,12 +89,14 @@ class Endpoint:
         timers: Timers | None = None,
         identifiers: Identifiers | None = None,
         max_transactions: int = 200_000,
+        max_udp_request: int = MAX_UDP_REQUEST,
     ) -> None:
         self.clock = clock
         self.transport = transport
         self.resolver = resolver
         self.timers = timers or Timers()
         self.identifiers: Identifiers = identifiers or SystemIdentifiers()
+        self.large_requests = LargeRequests(transport, clock, max_udp_request)
         self.counters: Counter[str] = Counter()
         self._transactions = TransactionLayer(max_transactions=max_transactions)
         self._clients: dict[Machine, ClientTransaction] = {}
@@ -101,6 +107,7 @@ class Endpoint:
         self._handlers: list[IRequestHandler] = []
         self._stray_handlers: list[StrayHandler] = []
         self._stop_handlers: list[Callable[[], None]] = []
+        self._flow_handlers: list[FlowHandler] = []
         self._tracers: tuple[Callable[[TraceEntry], None], ...] = ()
         self._inputs: deque[tuple[Callable[..., None], tuple[Any, ...]]] = deque()
         self._is_performing = False
@@ -164,6 +171,18 @@ class Endpoint:
         """Call this when the endpoint is stopped, before its transactions end."""
         self._stop_handlers.append(handler)
 
+    def remove_stop_handler(self, handler: Callable[[], None]) -> None:
+        """Call it no longer; no harm where it is not called."""
+        self._stop_handlers = [one for one in self._stop_handlers if one != handler]
+
+    def add_flow_handler(self, handler: FlowHandler) -> None:
+        """Call this with every flow that has failed."""
+        self._flow_handlers = [*self._flow_handlers, handler]
+
+    def remove_flow_handler(self, handler: FlowHandler) -> None:
+        """Call it no longer; no harm where it is not called."""
+        self._flow_handlers = [one for one in self._flow_handlers if one != handler]
+
     def start_timer(
         self, seconds: float, action: Callable[..., None], *arguments: object
     ) -> QueuedTimer:
@@ -220,18 +239,21 @@ class Endpoint:
         """As `start_client`, for a request that has the Via of this hop: a CANCEL."""
         if self._is_stopped:
             raise LocalProtocolError("the endpoint is stopped")
-        kind: type[ClientMachine] = (
-            InviteClientTransaction
-            if request.method == "INVITE"
-            else NonInviteClientTransaction
-        )
-        machine = kind(request, is_reliable=flow.is_reliable, timers=self.timers)
+        machine = self._client_machine(request, flow)
         self._transactions.add_client(machine)
         transaction = ClientTransaction(self, machine, flow, user)
         self._clients[machine] = transaction
         self._waiting_on.setdefault(flow, set()).add(transaction)
         self.submit(transaction.start)
         return transaction
+
+    def _client_machine(self, request: Request, flow: IFlow) -> ClientMachine:
+        kind: type[ClientMachine] = (
+            InviteClientTransaction
+            if request.method == "INVITE"
+            else NonInviteClientTransaction
+        )
+        return kind(request, is_reliable=flow.is_reliable, timers=self.timers)
 
     def request(self, request: Request, flow: IFlow) -> Deferred[Response]:
         """Send a request that is not an INVITE.
@@ -258,12 +280,15 @@ class Endpoint:
             TransportFailed: The flow refuses it.
         """
         sent = ack.with_via(self._via(flow))
-        self.write(sent, flow)
+        self.repeat_ack(sent, flow)
         return sent
 
     def repeat_ack(self, sent: Request, flow: IFlow) -> None:
         """Send the very same ACK again; raises `TransportFailed` as `send_ack` does."""
-        self.write(sent, flow)
+        if self.large_requests.is_too_large(sent, flow):
+            self.large_requests.send_ack(sent, flow, self.write)
+        else:
+            self.write(sent, flow)
 
     # What the transport brings
 
@@ -282,6 +307,8 @@ class Endpoint:
         """See `IMessageReceiver`."""
         for transaction in list(self._waiting_on.get(flow, ())):
             self.submit(transaction.flow_failed, error)
+        for handler in self._flow_handlers:
+            self.submit(handler, flow, error)
 
     def _receive_response(self, response: Response, flow: IFlow) -> None:
         machine = self._transactions.client_for(response)
@@ -294,6 +321,7 @@ class Endpoint:
                 self.counters["responses-stray-2xx"] += 1
                 return
         if transaction is not None:
+            self.transport.learn_address(response, transaction.flow)
             transaction.receive(response)
             return
         self.counters["responses-unmatched"] += 1
@@ -314,11 +342,15 @@ class Endpoint:
             if not self._offer_to_all(request, None, flow):
                 self.counters["acks-unmatched"] += 1
             return
+        is_merged = self._transactions.is_merged(request)
         transaction = self._new_server(request, flow)
         if transaction is None:
             return
         if request.method == "CANCEL":
             self._receive_cancel(request, transaction)
+        elif is_merged:
+            tag = self.identifiers.tag()
+            transaction.respond(response_to(request, 482, to_tag=tag))
         elif not self._offer_to_all(request, transaction, flow):
             refusal = refusal_of(request, self.identifiers.tag())
             transaction.respond(refusal)
@@ -436,6 +468,20 @@ class Endpoint:
                 waiting.discard(client)
                 if not waiting:
                     del self._waiting_on[client.flow]
+
+    def move(self, transaction: ClientTransaction, flow: IFlow) -> ClientMachine:
+        """Let a transaction that has not begun go over another flow.
+
+        Returns:
+            Its machine from now on: the timers and the Via are those of that flow.
+        """
+        self.forget(transaction)
+        request = with_via_of(transaction.request, flow)
+        machine = self._client_machine(request, flow)
+        self._transactions.add_client(machine)
+        self._clients[machine] = transaction
+        self._waiting_on.setdefault(flow, set()).add(transaction)
+        return machine
 
     def write(self, message: Message, flow: IFlow) -> None:
         """Hand a message to its flow.

@@ -13,18 +13,39 @@ from sipuac.dialog.session_interval import OPTION_TAG as TIMER
 from sipuac.dialog.session_interval import SessionAsk
 from sipuac.errors import LocalProtocolError, ParseError
 from sipuac.sdp.description import SessionDescription
-from sipuac.syntax.fields import NameAddress, RequestDisposition, check_header
+from sipuac.syntax.fields import NameAddress, check_header
 from sipuac.syntax.lexical import split_list
 from sipuac.syntax.message import Request
 from sipuac.syntax.names import canonical_name
 from sipuac.syntax.uri import SipUri, TelUri, Uri, parse_uri
 from sipuac.transport.interfaces import IFlow
+from sipuac.ua.field_rules import (
+    Fields,
+    check_breadth,
+    check_dispositions,
+    check_preferred_identity,
+    check_privacy,
+    requested_fields,
+)
 from sipuac.ua.identifiers import Identifiers
+
+__all__ = [
+    "FORK_PREFERENCES",
+    "RELIABILITIES",
+    "Caller",
+    "Fields",
+    "build_invite",
+    "checked_headers",
+    "extension_fields",
+    "fields_of_target",
+    "fork_preference_fields",
+    "parse_identity",
+    "parse_proxy",
+    "parse_target",
+]
 
 FORK_PREFERENCES = ("no-fork", "sequential", "none")
 RELIABILITIES = ("supported", "required")
-
-Fields = list[tuple[str, str]]
 
 # Fields that the user agent writes itself: another value of them would make the message
 # contradict itself.
@@ -51,15 +72,8 @@ _OWN_FIELDS = frozenset(
     )
 )
 
-# Each pair of these contradicts itself (RFC 3841 section 9.1).
-_OPPOSITE_DIRECTIVES = (
-    ("proxy", "redirect"),
-    ("cancel", "no-cancel"),
-    ("fork", "no-fork"),
-    ("recurse", "no-recurse"),
-    ("parallel", "sequential"),
-    ("queue", "no-queue"),
-)
+# RFC 3323 section 4.1.1.3: the host in From of who does not want to be known.
+_ANONYMOUS_HOST = "anonymous.invalid"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,15 +84,30 @@ class Caller:
         identity: The From field, without a tag.
         proxy: The outbound proxy; None for none.
         user_agent: The User-Agent field; None leaves it out.
+        service_routes: The way that our registrar wants, after the proxy (RFC 3608).
     """
 
     identity: NameAddress
     proxy: SipUri | None
     user_agent: str | None
+    service_routes: tuple[NameAddress, ...] = ()
+
+    @property
+    def is_anonymous(self) -> bool:
+        """Whether From says nothing of who calls (RFC 3323 section 4.1.1.3)."""
+        return is_anonymous(self.identity)
 
     def next_hop(self, target: Uri) -> Uri:
         """The URI whose servers get the INVITE (RFC 3261 section 8.1.2)."""
-        return target if self.proxy is None else self.proxy
+        if self.proxy is not None:
+            return self.proxy
+        return self.service_routes[0].uri if self.service_routes else target
+
+
+def is_anonymous(identity: NameAddress) -> bool:
+    """Whether this says nothing of who it is (RFC 3323 section 4.1.1.3)."""
+    uri = identity.uri
+    return isinstance(uri, SipUri) and uri.host.lower() == _ANONYMOUS_HOST
 
 
 def parse_identity(identity: str) -> NameAddress:
@@ -95,8 +124,7 @@ def parse_identity(identity: str) -> NameAddress:
     if not isinstance(uri, SipUri | TelUri):
         raise LocalProtocolError(f"cannot call as {identity!r}: neither sip nor tel")
     if isinstance(uri, SipUri):
-        # Neither a method nor headers may stand in From (RFC 3261 section 19.1.1).
-        uri = uri.request_target()
+        uri = uri.logical_identity()
     address = NameAddress(address.display_name, uri, ())
     # A name that cannot be written is refused now and not at the first call.
     check_header("From", str(address))
@@ -115,7 +143,8 @@ def parse_proxy(proxy: str) -> SipUri:
         raise LocalProtocolError(f"unusable proxy {proxy!r}: {error}") from None
     if not isinstance(uri, SipUri):
         raise LocalProtocolError(f"unusable proxy {proxy!r}: no sip URI")
-    uri = uri.request_target()
+    # Neither of these may stand in Route (RFC 3261 section 19.1.1, table 1).
+    uri = uri.request_target().without_parameter("ttl")
     return uri if uri.is_loose_router else uri.with_parameter("lr")
 
 
@@ -139,8 +168,14 @@ def parse_target(target: str, *, has_proxy: bool) -> Uri:
     return uri.request_target()
 
 
-def checked_headers(headers: Iterable[tuple[str, str]]) -> Fields:
+def checked_headers(
+    headers: Iterable[tuple[str, str]], *, has_proxy: bool = False
+) -> Fields:
     """The further fields that an application asks for.
+
+    Args:
+        headers: Names and values.
+        has_proxy: Whether they go to a proxy of our own choice.
 
     Raises:
         LocalProtocolError: One of them would break the message, or is not the
@@ -155,22 +190,11 @@ def checked_headers(headers: Iterable[tuple[str, str]]) -> Fields:
         if canonical == "Require" and "100rel" in map(str.lower, split_list(value)):
             raise LocalProtocolError("100rel is asked for by reliable='required'")
         fields.append((name, value))
-    _check_dispositions(fields)
+    check_dispositions(fields)
+    check_breadth(fields)
+    check_privacy(fields)
+    check_preferred_identity(fields, has_proxy=has_proxy)
     return fields
-
-
-def _check_dispositions(fields: Fields) -> None:
-    directives: set[str] = set()
-    for name, value in fields:
-        if canonical_name(name) == "Request-Disposition":
-            try:
-                asked = RequestDisposition.parse(value).directives
-            except ParseError as error:
-                raise LocalProtocolError(str(error)) from None
-            directives |= {directive.lower() for directive in asked}
-    for one, other in _OPPOSITE_DIRECTIVES:
-        if one in directives and other in directives:
-            raise LocalProtocolError(f"Request-Disposition: both {one} and {other}")
 
 
 def fork_preference_fields(preference: str, asked: Fields) -> Fields:
@@ -184,6 +208,24 @@ def fork_preference_fields(preference: str, asked: Fields) -> Fields:
     if preference == "none" or has_own:
         return []
     return [("Request-Disposition", preference)]
+
+
+def fields_of_target(target: str, asked: Fields) -> Fields:
+    """The further fields that the URI of a callee asks for (RFC 3261 section 19.1.5).
+
+    Args:
+        target: The URI.
+        asked: The application's own fields; of each name they count alone.
+
+    Raises:
+        LocalProtocolError: No INVITE can be formed of this URI.
+    """
+    try:
+        fields = requested_fields(parse_uri(target))
+    except ParseError as error:
+        raise LocalProtocolError(f"cannot call {target!r}: {error}") from None
+    names = {canonical_name(name) for name, _ in asked}
+    return [field for field in fields if field[0] not in names]
 
 
 def extension_fields(reliable: str, *, wants_199: bool) -> Fields:
@@ -247,16 +289,19 @@ def build_invite(
     rows: Fields = []
     if caller.proxy is not None:
         rows.append(("Route", f"<{caller.proxy}>"))
+    rows.extend(("Route", str(route)) for route in caller.service_routes)
     sender = caller.identity.with_parameter("tag", identifiers.tag())
     rows.append(("Max-Forwards", "70"))
     rows.append(("From", str(sender)))
-    rows.append(("To", f"<{target}>"))
+    callee = target.logical_identity() if isinstance(target, SipUri) else target
+    rows.append(("To", f"<{callee}>"))
     rows.append(("Call-ID", identifiers.call_id()))
     rows.append(("CSeq", "1 INVITE"))
     hop = caller.next_hop(target)
     rows.append(("Contact", contact_of(caller.identity, target, hop, flow)))
     rows.append(("Allow", ALLOW))
-    if caller.user_agent is not None:
+    # RFC 3323 section 4.1: nor do the optional fields of an anonymous call.
+    if caller.user_agent is not None and not caller.is_anonymous:
         rows.append(("User-Agent", caller.user_agent))
     rows.extend(fields)
     if offer is None:
@@ -280,6 +325,9 @@ def contact_of(identity: NameAddress, target: Uri, hop: Uri, flow: IFlow) -> str
     host, port = flow.sent_by
     is_secure = any(isinstance(uri, SipUri) and uri.is_secure for uri in (target, hop))
     user = identity.uri.user if isinstance(identity.uri, SipUri) else None
+    if is_anonymous(identity):
+        # "it MAY also make sense to omit the username altogether" (RFC 3323 4.1.1.2).
+        user = None
     transport = flow.transport.lower()
     parameters: tuple[tuple[str, str | None], ...] = ()
     if transport != "udp" and not is_secure:

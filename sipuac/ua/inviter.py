@@ -21,7 +21,7 @@ from sipuac.dialog.fork_policy import POLICIES, ForkPolicy
 from sipuac.dialog.options import InviteOptions, default_policy
 from sipuac.errors import LocalProtocolError
 from sipuac.media.interfaces import IMediaFactory
-from sipuac.syntax.fields import check_header
+from sipuac.syntax.fields import NameAddress, check_header
 from sipuac.syntax.message import Request, Response
 from sipuac.transport.interfaces import IFlow
 from sipuac.ua.call_media import Modifier
@@ -36,6 +36,7 @@ from sipuac.ua.invite_request import (
     Caller,
     checked_headers,
     extension_fields,
+    fields_of_target,
     fork_preference_fields,
     parse_identity,
     parse_proxy,
@@ -73,6 +74,9 @@ class Inviter:
         user_agent: The User-Agent field; None leaves it out.
         max_calls: How many attempts and calls are kept at a time; more are refused.
 
+    Attributes:
+        service_routes: The way of INVITEs to come, as our registrar gave it.
+
     Raises:
         LocalProtocolError: The identity or the proxy is no usable URI.
     """
@@ -90,8 +94,9 @@ class Inviter:
         self.identity = parse_identity(identity)
         self.proxy = None if proxy is None else parse_proxy(proxy)
         self.endpoint = endpoint
+        self.service_routes: tuple[NameAddress, ...] = ()
         self._media = media
-        self._user_agent = user_agent
+        self.user_agent = user_agent
         self._unsent: list[Deferred[Invitation]] = []
         self._is_drained = False
         if user_agent is not None:
@@ -222,7 +227,8 @@ class Inviter:
                 linger=self.endpoint.timers.timer_b,
             )
             options.check()
-            extra = checked_headers(headers)
+            extra = checked_headers(headers, has_proxy=self.proxy is not None)
+            extra += fields_of_target(target, extra)
             session = session_ask(session_expires, min_se)
         except LocalProtocolError as error:
             return _refused(str(error))
@@ -236,7 +242,7 @@ class Inviter:
         fields.append(("Expires", str(max(1, round(answer_timeout)))))
         setup = CallSetup(
             self.endpoint,
-            Caller(self.identity, self.proxy, self._user_agent),
+            self.caller,
             uri,
             fields,
             options,
@@ -247,6 +253,11 @@ class Inviter:
         )
         listeners = Listeners(self._observers, delegate, self._keep, self._forget)
         return self._begin(setup.run(listeners))
+
+    @property
+    def caller(self) -> Caller:
+        """Who calls, and through what."""
+        return Caller(self.identity, self.proxy, self.user_agent, self.service_routes)
 
     def _begin(self, sending: Deferred[Invitation]) -> Deferred[Invitation]:
         """Keep what is not sent yet, so that `drain` finds it."""

@@ -231,7 +231,7 @@ class MainTests(SynchronousTestCase):
         """--help and --version print to standard output, with status 0."""
         for arguments, words in (
             (("--version",), f"sipuac {__version__}"),
-            (("--help",), "call      Call somebody"),
+            (("--help",), "call          Call somebody"),
             (("call", "--help"), "--cancel-after="),
             (("call", "--version"), f"sipuac {__version__}"),
             (("demo", "--help"), "Needs no server"),

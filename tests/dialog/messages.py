@@ -273,6 +273,21 @@ def applied(tag: str, port: int) -> ApplyAnswer:
     return ApplyAnswer(tag, answer(port))
 
 
+def limited(tag: str = "a") -> StartTimer:
+    """The callee has answered: the media has so long to take the answer."""
+    return StartTimer(f"media {tag}", 8.0)
+
+
+def unlimited(tag: str = "a") -> StopTimer:
+    """The media is done with it, or has lost it."""
+    return StopTimer(f"media {tag}")
+
+
+def stopped(tag: str = "a") -> list[Effect]:
+    """The media of this phone is freed while it works on the answer of the 2xx."""
+    return [unlimited(tag), closed(tag)]
+
+
 LINGER = 32.0
 
 

@@ -17,7 +17,7 @@ from sipuac.errors import TransportFailed
 from sipuac.syntax.destination import Destination
 from sipuac.syntax.message import Request, response_to
 from sipuac.transport import tls
-from sipuac.transport.connections import ConnectionBounds
+from sipuac.transport.bounds import ConnectionBounds
 from sipuac.transport.interfaces import IFlow
 from sipuac.transport.layer import TransportLayer
 from sipuac.transport.listener import Listener

@@ -185,7 +185,9 @@ class ParsingTests(SynchronousTestCase):
         self.assertEqual(description.media[0].values("more"), ["of it"])
 
     def test_order_of_optional_lines(self) -> None:
-        """Optional lines out of order are read all the same, but are not sent."""
+        """Optional lines out of order are read all the same, but are not sent
+        (8866-5-b).
+        """
         text = HEAD.replace(
             "c=IN IP4 192.0.2.1\nt=0 0\n", "t=0 0\nc=IN IP4 192.0.2.1\n"
         )
@@ -293,7 +295,9 @@ class BadInputTests(SynchronousTestCase):
         self.assertIn(reason, str(caught.exception))
 
     def test_unusable_descriptions(self) -> None:
-        """What the offer/answer model cannot use is refused with the reason."""
+        """What the offer/answer model cannot use is refused with the reason, an
+        unknown type letter among it (8866-5-b).
+        """
         stream = "m=audio 9 RTP/AVP 0\n"
         cases = [
             ("", "empty"),

@@ -13,10 +13,12 @@ from twisted.plugin import getPlugins
 from twisted.python.usage import UsageError
 from twisted.trial.unittest import SynchronousTestCase
 
+from sipuac.dialog.fork_policy import POLICIES
 from sipuac.errors import LocalProtocolError
 from sipuac.service import tap
 from sipuac.service.http_endpoint import checked_http_endpoint
 from sipuac.service.inviter_service import InviterService
+from sipuac.service.values import FORK_POLICIES
 from tests.transport.certificates import dns, issue
 
 
@@ -98,6 +100,12 @@ class OptionsTests(SynchronousTestCase):
                 self.assertIn(word, str(error))
                 self.assertNotIn("\n", str(error))
 
+    def test_fork_policies(self) -> None:
+        """Every policy of the package has its name here, and what it needs."""
+        self.assertEqual(sorted(FORK_POLICIES), sorted(POLICIES))
+        early = [name for name, one in POLICIES.items() if one.needs_early_media]
+        self.assertEqual(sorted(tap.EARLY_MEDIA_POLICIES), sorted(early))
+
     def test_help_names_every_option(self) -> None:
         """No option is without words, and what is not built yet is not there."""
         options = tap.Options()
@@ -105,7 +113,6 @@ class OptionsTests(SynchronousTestCase):
         text = str(options)
         for name in ("listen", "http", "drain", "demo", "resolve", "from", "proxy"):
             self.assertIn(f"--{name}", text)
-        self.assertNotIn("--auth-user", text)
 
 
 class HttpEndpointTests(SynchronousTestCase):

@@ -300,10 +300,13 @@ class OtherFieldTests(SynchronousTestCase):
         after = RetryAfter.parse("18000 (I'm in a \\) meeting);duration=3600")
         self.assertEqual(after, RetryAfter(18000, "I'm in a \\) meeting", 3600))
         self.assertEqual(str(after), "18000 (I'm in a \\) meeting);duration=3600")
+        nested = RetryAfter.parse("5(a (b\\)(c)) d)  ; x ; Duration = 7")
+        self.assertEqual(nested, RetryAfter(5, "a (b\\)(c)) d", 7))
+        self.assertEqual(RetryAfter.parse(str(nested)), nested)
         self.assertEqual(RetryAfter.parse("120"), RetryAfter(120))
         huge = RetryAfter.parse("949302838503028349304023988")
         self.assertEqual(huge.seconds, 2**32 - 1)
-        for text in ("", "soon", "-1", "1 (", "1 x", "1;duration=x"):
+        for text in ("", "soon", "-1", "1 (", "1 x", "1;duration=x", "1 (()", "1 ()x"):
             self.assertRaises(ParseError, RetryAfter.parse, text)
 
     def test_request_disposition(self) -> None:

@@ -205,6 +205,11 @@ class FastPathTests(SynchronousTestCase):
             ('SIP/2.0/UDP a;x="\\";branch=c"', None),
             ("SIP/2.0/UDP a;branch=b ;x", "b"),
             ("SIP/2.0/UDP a;xbranch=b", None),
+            ("SIP/2.0/UDP a;branch=b;branch=c", "b"),
+            ("SIP/2.0/UDP a;BRANCH=b;branch=c", "b"),
+            ("SIP/2.0/UDP a; bRanch=b;branch=c", "b"),
+            ("SIP/2.0/UDP a;bx;branch=c", "c"),
+            ("SIP/2.0/UDP a;received=192.0.2.1;branch=b", "b"),
         ):
             self.assertEqual(Headers([("Via", text)]).branch, expected, text)
 
@@ -227,6 +232,9 @@ class FastPathTests(SynchronousTestCase):
             ("<sip:a@b>;xtag=c", None),
             ("<sip:a@b>;tag=c;x", "c"),
             ("<sip:a@b>;x;tag=c", "c"),
+            ("<sip:a@b>;tag=c;tag=d", "c"),
+            ("<sip:a@b>;TAG=c;tag=d", "c"),
+            ("<sip:a@b>;x;tAg=c;y;tag=d", "c"),
         ):
             self.assertEqual(Headers([("To", text)]).to_tag, expected, text)
             self.assertEqual(Headers([("From", text)]).from_tag, expected, text)

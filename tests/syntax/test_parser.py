@@ -166,6 +166,9 @@ class RowTests(SynchronousTestCase):
         """NUL may stand in a quoted pair, nowhere else."""
         message = read(b'BYE sip:b SIP/2.0\r\nTo: "a\\\0" <sip:b>\r\n')
         self.assertEqual(message.to.display_name, "a\0")
+        for pairs in (b"\\\\\0", b"\0", b"\\\0\0", b"\\a\0", b"\\\\\\\\\0"):
+            data = b'BYE sip:b SIP/2.0\r\nTo: "a' + pairs + b'" <sip:b>\r\n'
+            self.assertRaises(ParseError, read, data)
 
 
 class FramingTests(SynchronousTestCase):
@@ -209,8 +212,20 @@ class FramingTests(SynchronousTestCase):
             self.assertRaises(ParseError, read, OPTIONS + rows, b"a")
 
     def test_equal_content_lengths(self) -> None:
-        """Two Content-Lengths that say the same do no harm."""
-        self.assertEqual(read(OPTIONS + b"l: 1\r\nl: 01\r\n", b"ab").body, b"a")
+        """Two Content-Lengths are refused even where they say the same."""
+        for row in (b"l: 1\r\n", b"L: 01\r\n", b"content-length : 1\r\n"):
+            self.assertEqual(read(OPTIONS + row, b"ab").body, b"a")
+            self.assertRaises(ParseError, read, OPTIONS + b"l: 1\r\n" + row, b"ab")
+
+    def test_what_is_no_white_space(self) -> None:
+        """Only space and tab surround a value; other controls are part of it."""
+        for control in "\x0b\x0c\x1c\x1d\x1e\x1f\x85\xa0\u2003\u2028":
+            octets = control.encode()
+            row = b"X: \t " + octets + b"y" + octets + b" \t\r\n"
+            value = read(OPTIONS + row).get("X")
+            self.assertEqual(value, f"{control}y{control}")
+            row = b"l: 1" + octets + b"\r\n"
+            self.assertRaises(ParseError, read, OPTIONS + row, b"a")
 
     def test_no_empty_line(self) -> None:
         """A head must end with an empty line (3261-7-a)."""
@@ -266,8 +281,16 @@ class CheckTests(SynchronousTestCase):
             b"f: <sip:a>;tag=1",
             b"t: <sip:b>",
             b"Max-Forwards: 70",
+            b"Expires: 1\r\nExpires: 1",
+            b"c: a/b\r\nc: a/b",
+            b"RAck: 1 1 INVITE\r\nRAck: 1 1 INVITE",
         ):
             self.assert_refused(OPTIONS + row + b"\r\n")
+        reliable = OK.replace(b"200 OK", b"183 x")
+        check_received(read(reliable + b"RSeq: 1\r\n"))
+        self.assert_refused(reliable + b"RSeq: 1\r\nRSeq: 1\r\n")
+        for row in (b"i: x", b"CSeq: 1 OPTIONS", b"f: <sip:a>;tag=1", b"t: <sip:b>"):
+            self.assert_refused(OK + row + b"\r\n")
 
     def test_malformed(self) -> None:
         """Fields that the layers above act upon must be well-formed."""
@@ -321,6 +344,9 @@ class CheckTests(SynchronousTestCase):
             b"RSeq: 0\r\n",
             b"Expires: x\r\n",
             b"Date: now\r\n",
+            b"RSeq: 1\r\nRSeq: 2\r\n",
+            b"Expires: 1\r\nExpires: 2\r\n",
+            b"c: a/b\r\nc: c/d\r\n",
         ):
             check_received(read(OK + rows))
 

@@ -116,8 +116,29 @@ class ParseTests(SynchronousTestCase):
         expected = TelUri("+1-201-555-0123", (("phone-context", "example.com"),))
         self.assertEqual(uri, expected)
         self.assertEqual(str(uri), "tel:+1-201-555-0123;phone-context=example.com")
-        for text in ("tel:", "tel:12 3", "tel:x", "tel:1;", "tel:1;a=%"):
+        for text in (
+            "tel:",
+            "tel:12 3",
+            "tel:x",
+            "tel:1;",
+            "tel:1;a=%",
+            "tel:+",
+            "tel:+-()",
+            "tel:-.",
+            "tel:+12a",
+            "tel:1+2",
+            "tel:1;ext=1,2",
+            "tel:1;isub=",
+        ):
             self.assertRaises(ParseError, parse_uri, text)
+
+    def test_tel_with_reserved_characters(self) -> None:
+        """An ISDN subaddress may hold them (RFC 3966 section 3)."""
+        uri = parse_uri("tel:(02)*#7a;isub=1/2,3@4?x=%41;ext=5")
+        assert isinstance(uri, TelUri)
+        self.assertEqual(uri.number, "(02)*#7a")
+        self.assertEqual(uri.parameter("ISUB"), "1/2,3@4?x=A")
+        self.assertEqual(uri.parameter("ext"), "5")
 
     def test_other_schemes_are_carried(self) -> None:
         """A URI of another scheme is kept as it is."""
@@ -224,6 +245,12 @@ class EquivalenceTests(SynchronousTestCase):
             ),
             ("sip:a@[2001:db8::1]", "sip:a@[2001:DB8:0::1]"),
             ("SIP:a@b", "sip:a@b"),
+            ("sip:carol@chicago.com;newparam=5", "sip:carol@chicago.com;security=on"),
+            ("sip:a%2Ab%5F@c", "sip:a*b_@c"),
+            ("sip:a%3bb@c", "sip:a%3Bb@c"),
+            ("sip:a@b;%6Caaa=%41", "sip:a@b;laaa=A"),
+            ("sip:a@b;x", "sip:a@b;X="),
+            ("sip:a@b?%61=%62", "sip:a@b?A=b"),
         ):
             self.assert_equivalent(one, other, True)
 
@@ -249,6 +276,12 @@ class EquivalenceTests(SynchronousTestCase):
             ("sip:a:pw@b", "sip:a@b"),
             ("sip:a:pw@b", "sip:a:PW@b"),
             ("sip:a%3Bb@c", "sip:a;b@c"),
+            (
+                "sip:+358-555-1234567;postd=pp22@foo.com;user=phone",
+                "sip:+358-555-1234567;POSTD=PP22@foo.com;user=phone",
+            ),
+            ("sip:alice@atlanta.com?subject=a", "sip:alice@atlanta.com?subject=b"),
+            ("sip:a@b?x=1&x=1", "sip:a@b?x=1"),
             ("sip:+1@a", "tel:+1"),
             ("urn:a", "sip:a"),
         ):
@@ -263,10 +296,26 @@ class EquivalenceTests(SynchronousTestCase):
         )
 
     def test_tel(self) -> None:
-        """Telephone numbers are compared without visual separators (RFC 3966 5)."""
+        """Telephone numbers are compared without visual separators, case and order of
+        parameters (RFC 3966 section 4).
+        """
         self.assert_equivalent("tel:+1-201-555", "tel:+1201555", True)
         self.assert_equivalent("tel:+1;a=B", "tel:+1;A=b", True)
         self.assert_equivalent("tel:+1", "tel:1", False)
+        self.assert_equivalent("tel:1;a=1;b=2", "tel:1;B=2;A=1", True)
+        self.assert_equivalent("tel:1;a=1", "tel:1", False)
+        self.assert_equivalent("tel:1;ext=2-3", "tel:1;ext=23", True)
+        self.assert_equivalent("tel:1;x=2-3", "tel:1;x=23", False)
+        self.assert_equivalent(
+            "tel:7;phone-context=+1-2", "tel:7;phone-context=+12", True
+        )
+        self.assert_equivalent(
+            "tel:7;phone-context=a-b.example", "tel:7;phone-context=ab.example", False
+        )
+        self.assert_equivalent("tel:7;isub=%61b", "tel:7;isub=AB", True)
+        self.assert_equivalent(
+            "tel:+358-555-1234567;postd=pp22", "tel:+358-555-1234567;POSTD=PP22", True
+        )
 
     def test_others(self) -> None:
         """Other URIs are compared as text, their scheme without case."""
@@ -289,8 +338,27 @@ class PropertyTests(SynchronousTestCase):
         """A Request-URI has no method parameter and no headers (3261-19.1.5-a)."""
         uri = sip("sip:a@b:5070;method=INVITE;x=y;lr?Subject=z")
         self.assertEqual(str(uri.request_target()), "sip:a@b:5070;x=y;lr")
+        escaped = sip("sip:a@b;%6Dethod=INVITE")
+        self.assertEqual(str(escaped.request_target()), "sip:a@b")
         plain = sip("sip:a@b;x=y")
         self.assertIs(plain.request_target(), plain)
+
+    def test_logical_identity(self) -> None:
+        """To and From hold no port, headers, method, maddr, ttl, transport and lr
+        (3261-19.1.1-b, table 1).
+        """
+        uri = sip(
+            "sips:a:pw@b:5070;user=phone;TTL=1;x=y;%6Cr;Method=BYE;maddr=192.0.2.1"
+            ";transport=tcp?Subject=z"
+        )
+        self.assertEqual(str(uri.logical_identity()), "sips:a:pw@b;user=phone;x=y")
+
+    def test_equals_signs_in_values(self) -> None:
+        """A value may hold "=", as base64 does; only the first one ends the name."""
+        uri = sip("sip:p;lr=on;ftag=YQ==;x==")
+        self.assertEqual(uri.parameter("ftag"), "YQ==")
+        self.assertEqual(uri.parameter("x"), "=")
+        self.assertEqual(str(uri), "sip:p;lr=on;ftag=YQ==;x==")
 
     def test_header_components(self) -> None:
         """Header components are part of the URI, by unescaped name and value."""

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
 )
 
-from sipuac.transport.tls import ServerCertificate
+from sipuac.transport.tls import OwnCertificate
 
 NOW = datetime.now(UTC)
 DAY = timedelta(days=1)
@@ -30,10 +30,10 @@ class Issued:
     certificate: x509.Certificate
     key: ec.EllipticCurvePrivateKey
 
-    def write(self, folder: str) -> ServerCertificate:
+    def write(self, folder: str) -> OwnCertificate:
         """Write both as PEM files into the folder."""
         Path(folder).mkdir(parents=True, exist_ok=True)
-        names = ServerCertificate(f"{folder}/key.pem", f"{folder}/certificate.pem")
+        names = OwnCertificate(f"{folder}/key.pem", f"{folder}/certificate.pem")
         Path(names.private_key).write_bytes(
             self.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
         )

@@ -47,7 +47,8 @@ class ServerTests(PeerTestCase):
         ]
         for number, (request, status) in enumerate(expected):
             via = (request.get("Via") or "") + str(number)
-            self.send(request.replacing("Via", via))
+            request = request.replacing("Via", via)
+            self.send(request.replacing("Call-ID", f"theirs{number}"))
             response = self.peer.received[-1]
             assert isinstance(response, Response)
             self.assertEqual(response.status, status, request.method)

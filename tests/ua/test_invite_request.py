@@ -114,12 +114,120 @@ class ConstructionTests(PeerTestCase):
             self.assertEqual(invite.get("Contact"), "<sips:caller@caller.invalid:5060>")
             self.assertEqual(invite.top_via.transport, "TLS")
 
-    def test_what_is_not_for_a_request_uri_is_left_out(self) -> None:
-        """Headers and the method parameter are not copied (RFC 3261 19.1.5)."""
-        invite = self.sent(f"{TARGET};method=BYE?Subject=x")
+    def test_to_and_from_have_what_table_1_allows(self) -> None:
+        """Port, transport and the like stand in the Request-URI, not in To and From
+        (3261-19.1.1-b); all that is not the method stays there (3261-19.1.5-a).
+        """
+        self.inviter_with("sip:caller@example.invalid:5070;transport=udp;ttl=1;lr")
+        parameters = ";transport=udp;user=phone;maddr=peer.invalid;ttl=1;x=y"
+        invite = self.sent(f"sip:+1@{HOST}:5060{parameters};method=INVITE")
+        self.assertEqual(invite.uri_text, f"sip:+1@{HOST}:5060{parameters}")
+        self.assertEqual(invite.get("To"), f"<sip:+1@{HOST};user=phone;x=y>")
+        sender = invite.get("From") or ""
+        self.assertTrue(sender.startswith("<sip:caller@example.invalid>;tag="))
+
+    def test_routes_have_what_table_1_allows(self) -> None:
+        """A Route has no method, headers and ttl (3261-19.1.1-b)."""
+        self.inviter_with("sip:a@b", proxy=f"sip:{HOST};ttl=1;method=BYE;x=y?a=b")
+        self.assertEqual(self.sent().get_all("Route"), [f"<sip:{HOST};x=y;lr>"])
+
+    def test_headers_of_the_target(self) -> None:
+        """Words for the callee and preferences for the way are honored; what says who
+        calls, where we are and what we can is not (3261-19.1.5-b).
+        """
+        honored = "Subject=on%20time&priority=urgent&d=no-fork&In-Reply-To=x%40y"
+        ignored = (
+            "From=%3Csip:evil%40x%3E&i=evil&CSeq=7%20BYE&v=evil&Record-Route=evil&"
+            "Route=%3Csip:evil%3E&Accept=evil&Accept-Encoding=evil&k=evil&"
+            "Accept-Language=evil&Allow=evil&m=%3Csip:evil%3E&Organization=evil&"
+            "User-Agent=evil&Replaces=evil&Authorization=evil&P-Asserted-Identity=evil&"
+            "Privacy=evil&body=evil&Content-Type=text/evil&Require=&l=7&Date=evil"
+        )
+        invite = self.sent(f"{TARGET}?{honored}&{ignored}")
         self.assertEqual(invite.uri_text, TARGET)
-        self.assertEqual(invite.get("To"), f"<{TARGET}>")
-        self.assertIsNone(invite.get("Subject"))
+        self.assertEqual(invite.get("Subject"), "on time")
+        self.assertEqual(invite.get("Priority"), "urgent")
+        self.assertEqual(invite.get("Request-Disposition"), "no-fork")
+        self.assertEqual(invite.get("In-Reply-To"), "x@y")
+        self.assertNotIn(b"evil", invite.render())
+        self.assertEqual(invite.cseq.method, "INVITE")
+
+    def test_the_applications_own_fields_count_alone(self) -> None:
+        """A header of the target does not stand beside one of the application."""
+        invite = self.sent(f"{TARGET}?Subject=theirs", headers=[("s", "ours")])
+        self.assertEqual(invite.get_all("Subject"), ["ours"])
+
+    def test_our_own_extensions(self) -> None:
+        """Supported and Require name what is built, of standards-track RFCs: 100rel
+        (RFC 3262), 199 (RFC 6228) and timer (RFC 4028) (3261-8.1.1.9-a); what the call
+        depends on is required (3261-8.1.1.9-b).
+        """
+        self.assertEqual(self.sent().supported, ["100rel", "timer"])
+        self.assertEqual(
+            self.sent(early_media=True).supported, ["100rel", "199", "timer"]
+        )
+        invite = self.sent(reliable="required")
+        self.assertEqual((invite.require, invite.supported), (["100rel"], ["timer"]))
+        for asked in ({}, {"early_media": True}, {"reliable": "required"}):
+            self.assertIsNone(self.sent(**asked).get("Proxy-Require"))
+
+    def test_what_proxies_must_know(self) -> None:
+        """An extension of the application's that proxies must know is in Proxy-Require
+        as it says (3261-8.1.1.9-b).
+        """
+        invite = self.sent(headers=[("Proxy-Require", "pref")])
+        self.assertEqual(invite.tokens("Proxy-Require"), ["pref"])
+
+    def test_numbers(self) -> None:
+        """CSeq begins far below 2**31 and has the method of its request, Max-Forwards
+        is 70, in every request (3261-8.1.1.5-a, 3261-8.1.1.6-a).
+        """
+        call = self.invite()
+        invite = self.peer.last("INVITE")
+        self.peer.answer(invite, 200, sdp=True)
+        self.advance()
+        session = self.successResultOf(call.established)
+        session.bye()
+        self.advance()
+        self.peer.answer(self.peer.last("BYE"), 200)
+        second = self.invite()
+        self.peer.answer(self.peer.last("INVITE"), 180)
+        self.advance()
+        second.cancel()
+        self.advance()
+        self.peer.answer(self.peer.last("CANCEL"), 200)
+        self.peer.answer(self.peer.last("INVITE"), 487)
+        self.advance()
+        requests = [m for m in self.peer.received if isinstance(m, Request)]
+        methods = {request.method for request in requests}
+        self.assertEqual(methods, {"INVITE", "ACK", "BYE", "CANCEL"})
+        for request in requests:
+            self.assertEqual(request.cseq.method, request.method)
+            self.assertLess(request.cseq.number, 1000)
+            self.assertEqual(request.max_forwards, 70)
+        self.assert_nothing_left()
+
+    def test_an_anonymous_call(self) -> None:
+        """From says nobody, Contact has no user but our true host, Call-ID no host, and
+        no field tells who calls (3323-4.1-a).
+        """
+        self.inviter_with('"Anonymous" <sip:anonymous@anonymous.invalid>')
+        invite = self.sent(headers=[("Privacy", "id;critical")])
+        sender = invite.from_
+        self.assertEqual(sender.display_name, "Anonymous")
+        self.assertEqual(str(sender.uri), "sip:anonymous@anonymous.invalid")
+        self.assertEqual(invite.get_all("Contact"), ["<sip:caller.invalid:5060>"])
+        self.assertNotIn("@", invite.call_id)
+        for name in ("User-Agent", "Organization", "Reply-To", "Call-Info", "Subject"):
+            self.assertIsNone(invite.get(name))
+        self.assertEqual(invite.get("Privacy"), "id;critical")
+
+    def test_a_preferred_identity_goes_to_our_proxy(self) -> None:
+        """To no other hop than a proxy of our choice is it sent (3325-6-a)."""
+        self.inviter_with("sip:caller@example.invalid", proxy=f"sip:{HOST}")
+        field = ("P-Preferred-Identity", "<sip:a@b>, <tel:+1>")
+        invite = self.sent(headers=[field])
+        self.assertEqual(invite.get(field[0]), field[1])
 
     def test_the_user_agent_can_be_chosen_or_left_out(self) -> None:
         """User-Agent is configurable, able to be left out (3261-20.41-a)."""
@@ -250,6 +358,31 @@ class RefusalTests(PeerTestCase):
             "Allow Supported k User-Agent FROM call-id"
         ).split():
             self.refuse(headers=[(name, "x")])
+
+    def test_targets_that_are_no_invites(self) -> None:
+        """A URI of which no valid INVITE can be formed, or that needs an extension, is
+        refused (3261-19.1.5-c).
+        """
+        for tail in (
+            ";method=BYE",
+            ";%6Dethod=REGISTER",
+            ";method",
+            ";method=invite",
+            "?Require=100rel",
+            "?Require=magic",
+            "?Proxy-Require=magic",
+            "?Subject=a%0D%0AEvil:%20b",
+            "?a%20b=c",
+            "?Sub%0Aject=x",
+            "?X=%00",
+            "?Request-Disposition=fork%2Cno-fork",
+            "?Request-Disposition=",
+        ):
+            self.refuse(TARGET + tail)
+
+    def test_a_preferred_identity_without_proxy(self) -> None:
+        """It is for a trusted proxy only (3325-6-a)."""
+        self.refuse(headers=[("P-Preferred-Identity", "<sip:a@b>")])
 
     def test_contradictions(self) -> None:
         """Both of a pair of directives are refused (3841-9.1-a)."""

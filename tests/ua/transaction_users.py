@@ -36,13 +36,17 @@ def foreign(
     via: str = f"SIP/2.0/UDP {HOST}",
     headers: tuple[tuple[str, str], ...] = (),
 ) -> Request:
-    """A request that the peer sends."""
+    """A request that the peer sends.
+
+    Its Call-ID is one for each branch and Via: requests that differ in these alone are
+    copies of one that was forked.
+    """
     rows = [
         ("Via", f"{via};branch={branch}"),
         ("Max-Forwards", "70"),
         ("From", "<sip:bob@peer.invalid>;tag=p"),
         ("To", f"<sip:caller@caller.invalid>{to_tag}"),
-        ("Call-ID", "theirs"),
+        ("Call-ID", f"theirs-{via.split()[-1]}-{branch}"),
         ("CSeq", f"1 {'INVITE' if method == 'ACK' else method}"),
         *headers,
     ]
