@@ -1,0 +1,92 @@
+"""Each 2xx that we remember the INVITE of is acknowledged, and again each time."""
+
+from __future__ import annotations
+
+from sipuac.testing.simulation.invariants.base import Invariant
+from sipuac.testing.simulation.peer import LIMIT
+from sipuac.testing.simulation.wire import WireMessage
+
+# How long the media may take to make the answer that an ACK carries (seconds).
+_MEDIA_TIMEOUT = 8.0
+# How long a connection may take where there is none any more.
+_CONNECT_TIMEOUT = 35.0
+
+Key = tuple[str, str, int]
+
+
+class Acknowledgement(Invariant):
+    """RFC 3261 13.2.2.4: "The UAC core MUST generate an ACK request for each 2xx".
+
+    And for each retransmission of it, the same octets. With the offer in the INVITE
+    nothing is waited for but a connection; an answer that goes into the ACK may take
+    the media its time.
+    """
+
+    _owed: dict[Key, float]
+    _firsts: dict[Key, bytes]
+    _came: set[Key]
+    _is_forgotten = False
+
+    def __init__(self, *arguments: object) -> None:
+        super().__init__(*arguments)  # type: ignore[arg-type]  # passed on as they are
+        self._owed = {}
+        self._firsts = {}
+        self._came = set()
+
+    def comes(self, message: WireMessage) -> None:
+        """See `Watcher`."""
+        if message.method != "INVITE" or not 200 <= message.status < 300:
+            return
+        facts = self.ledger.invites.get(message.branch)
+        if facts is None:
+            return
+        key = (message.call_id, message.to_tag, message.number)
+        self._came.add(key)
+        self._is_forgotten = not self.view.agent.remembers(message.call_id)
+        if not self._is_forgotten:
+            self._owed.setdefault(key, self.ledger.now)
+            return
+        self.view.figures["2xx after all was forgotten"] += 1
+        last = max(at for at in (facts.sent_at, facts.final_at) if at is not None)
+        is_early = self.ledger.now - last <= LIMIT and facts.final_at is not None
+        self.need(not is_early, "an INVITE was forgotten before 64*T1 were over")
+
+    def was_handled(self, message: WireMessage) -> None:
+        """See `Watcher`."""
+        if message.method != "INVITE" or not 200 <= message.status < 300:
+            return
+        facts = self.ledger.invites.get(message.branch)
+        key = (message.call_id, message.to_tag, message.number)
+        if facts is None or key not in self._owed or self._may_wait(facts.has_offer):
+            return
+        del self._owed[key]
+        self.need(False, f"no ACK for {message.start} of {message.to_tag}")
+
+    def _may_wait(self, has_offer: bool) -> bool:
+        return not has_offer or self.view.scenario.transport != "UDP"
+
+    def sent(self, message: WireMessage, *, is_new: bool) -> None:
+        """See `Watcher`."""
+        if message.status or message.method != "ACK":
+            return
+        if message.branch in self.ledger.invites:
+            return  # of a failure: the transaction's own
+        key = (message.call_id, message.to_tag, message.number)
+        self.need(key in self._came, f"an ACK of no 2xx: {message}")
+        first = self._firsts.setdefault(key, message.octets)
+        self.need(first == message.octets, f"another ACK for the same 2xx: {message}")
+        since = self._owed.pop(key, None)
+        if since is not None:
+            waited = self.ledger.now - since
+            limit = _MEDIA_TIMEOUT
+            if self.view.scenario.transport != "UDP":
+                limit += _CONNECT_TIMEOUT
+            self.need(waited <= limit + 1e-6, f"an ACK took {waited:g} s: {message}")
+
+    def ended(self) -> None:
+        """See `Watcher`."""
+        if self.view.agent.counters["acks-undeliverable"]:
+            self.view.figures["ACKs without a way"] += len(self._owed)
+            return
+        for key in self._owed:
+            self.need(False, f"no ACK ever for the 2xx of {key}")

@@ -1,0 +1,58 @@
+"""What all invariants have in common."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from sipuac.testing.simulation.agent import Agent
+from sipuac.testing.simulation.ledger import Ledger, Watcher
+from sipuac.testing.simulation.network import SimulatedNetwork
+from sipuac.testing.simulation.phone import Phone
+from sipuac.testing.simulation.scenario import Scenario
+from sipuac.testing.simulation.user import User
+
+
+class View(Protocol):
+    """What invariants get to see of a world.
+
+    Attributes:
+        scenario: What it was made from.
+        ledger: The facts at the caller's edge.
+        network: All packets.
+        phones: All phones.
+        users: Who placed the calls.
+        agent: Our user agent.
+        figures: What is counted.
+    """
+
+    scenario: Scenario
+    ledger: Ledger
+    network: SimulatedNetwork
+    phones: Sequence[Phone]
+    users: Sequence[User]
+    agent: Agent
+    figures: Counter[str]
+
+
+class Invariant(Watcher):
+    """Something that must hold; a base class.
+
+    Args:
+        view: The world.
+        report: Called with each violation, in words.
+    """
+
+    def __init__(self, view: View, report: Callable[[str], None]) -> None:
+        self.view = view
+        self.ledger = view.ledger
+        self._report = report
+
+    def need(self, condition: object, rule: str) -> None:
+        """Report a violation unless this is so."""
+        if not condition:
+            self._report(f"{type(self).__name__}: {rule}")
+
+    def stepped(self) -> None:
+        """A delayed call was made: look at what no message tells."""
