@@ -404,7 +404,8 @@ class TotalityTests(SynchronousTestCase):
             self.read_all(OPTIONS + data + b"\r\n\r\n", f"seed {seed}")
 
     def test_linear_time(self) -> None:
-        """However odd a large message is, it is read or refused at once.
+        """However odd a large message is, it is read or refused at once
+        (3261-26.3.2.4-a).
 
         In quadratic time each of these would take minutes.
         """

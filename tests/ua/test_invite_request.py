@@ -85,7 +85,9 @@ class ConstructionTests(PeerTestCase):
         self.assertEqual(invite.get("Contact"), "<sip:caller.invalid:5060>")
 
     def test_contact_over_tcp(self) -> None:
-        """Contact names the transport that it is reached by, other than UDP."""
+        """Contact names the transport that it is reached by, other than UDP, and bears
+        no feature tag that nobody has asked for (3840-11-a).
+        """
         asked = self.inviter.invite(f"{TARGET};transport=tcp")
         self.advance()
         self.successResultOf(asked)
