@@ -1,7 +1,7 @@
 """Finds the servers for a URI (RFC 3263), over `twisted.names`.
 
 interfaces  what the rest of the package knows of it
-resolver    the search: NAPTR, SRV, A and AAAA, one after another
+resolver    the search: NAPTR, SRV, addresses, one after another
 rules       which services, and in which order: no input or output
 addresses   the order of the addresses of one name (RFC 6724)
 records     what an answer says, and what of it is believed
