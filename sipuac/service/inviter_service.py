@@ -16,6 +16,7 @@ from sipuac.ua.authenticator import Authenticator
 from sipuac.ua.capability_query import Capabilities, ask_capabilities
 from sipuac.ua.credentials import CredentialsSource
 from sipuac.ua.endpoint import Endpoint
+from sipuac.ua.incoming import IncomingInvites, Policy
 from sipuac.ua.invitation import Invitation
 from sipuac.ua.inviter import (
     DEFAULT_USER_AGENT,
@@ -55,6 +56,7 @@ class InviterService(MultiService):
             then held open, and opened anew when it fails; None for no such flow.
         keepalive_pong: Whether the proxy answers them over TCP and TLS (RFC 5626), so
             that a connection without an answer is dead.
+        incoming: Answers INVITEs of others; None refuses them with 486.
         drain: Seconds that stopping may take to CANCEL and BYE what is left.
         timers: T1, T2 and T4.
 
@@ -85,6 +87,7 @@ class InviterService(MultiService):
         learn_address: bool = False,
         keepalive: float | None = None,
         keepalive_pong: bool = False,
+        incoming: Policy | None = None,
         drain: float = 10.0,
         timers: Timers | None = None,
     ) -> None:
@@ -115,6 +118,7 @@ class InviterService(MultiService):
         self._media = media
         self._user_agent = user_agent
         self._credentials = credentials
+        self._incoming = incoming
         self._drain = drain
         self._timers = timers
         self._kept_flow: KeptFlow | None = None
@@ -151,6 +155,8 @@ class InviterService(MultiService):
         if failures:
             failures[0].raiseException()
         self.endpoint = endpoint
+        if self._incoming is not None:
+            IncomingInvites(endpoint, self._incoming)
         self.inviter = Inviter(
             endpoint,
             self._identity,

@@ -20,6 +20,7 @@ FORK_POLICIES = (
     "first-answer",
     "keep-all",
     "cancel-extras",
+    "adopt",
     "follow",
     "collect",
     "fail",
