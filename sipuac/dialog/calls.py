@@ -60,6 +60,8 @@ class Calls:
 
     def apply_answer(self, branch: Branch) -> None:
         """Give the branch's answer to the media, or go on if it has it already."""
+        if self.is_refused_unfit(branch):
+            return
         if branch.media is MediaState.APPLIED:
             self._establish(branch)
         elif self._set.options.is_offerless:
@@ -106,7 +108,11 @@ class Calls:
 
     def replace_answer(self, branch: Branch) -> None:
         """The answer itself differs from its preview: the media is to have it."""
-        if branch.media is not MediaState.NONE and branch.remote is not None:
+        if branch.is_early and self.is_refused_unfit(branch):
+            return
+        # One that comes unfit with the 2xx is refused before the call is taken.
+        is_fit = self._set.exchanges.fault_of(branch) is None
+        if is_fit and branch.media is not MediaState.NONE and branch.remote is not None:
             branch.media = MediaState.APPLYING
             branch.moved_from = None
             self._outbox.emit(ReplaceAnswer(branch.tag, branch.remote))
@@ -144,15 +150,29 @@ class Calls:
     def refused(self, branch: Branch, message: str) -> None:
         """The media cannot take the answer, or the offer: that dialog is ended."""
         what = "offer" if self._set.options.is_offerless else "answer"
+        error = MediaRefused(f"the media refused the {what}: {message}")
+        self._refuse(branch, error, f"its {what} was refused by the media")
+
+    def is_refused_unfit(self, branch: Branch) -> bool:
+        """End this dialog if its answer does not fit our offer, without asking media.
+
+        Returns:
+            Whether it does not.
+        """
+        fault = self._set.exchanges.fault_of(branch)
+        if fault is not None:
+            error = MediaRefused(f"the answer does not fit our offer: {fault}")
+            self._refuse(branch, error, "its answer did not fit our offer")
+        return fault is not None
+
+    def _refuse(self, branch: Branch, error: MediaRefused, fate: str) -> None:
         self._set.endings.close_media(branch)
         self._set.forks.answer_refused(branch)
-        error = MediaRefused(f"the media refused the {what}: {message}")
-        if branch.has_call:
+        if not branch.is_early:
             self.undo(branch, error, 488)
             return
         self._set.attempt.refusal = error
         self._outbox.warn(str(error), branch.tag)
-        fate = f"its {what} was refused by the media"
         self._set.endings.end_early(branch, fate, "Not acceptable here", 488)
         self._set.forks.lost(branch)
 
