@@ -8,9 +8,11 @@ command line, the HTTP API and the Deferreds all speak of the same failure.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import Enum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from sipuac.syntax.fields import RetryAfter
     from sipuac.syntax.message import Response
 
 
@@ -109,6 +111,17 @@ class CallFailed(SipError):
         """Status code of the final response, None where none came."""
         return None if self.response is None else self.response.status
 
+    @property
+    def retry_after(self) -> RetryAfter | None:
+        """When the final response says that a call has better chances (20.33).
+
+        None where it does not say so readably. Nothing is tried again by itself then.
+        """
+        try:
+            return None if self.response is None else self.response.retry_after
+        except ParseError:
+            return None
+
 
 class RequestRejected(CallFailed):
     """A final response of 400 to 699 came; its subclasses name the usual ones."""
@@ -130,8 +143,41 @@ class NoAnswer(RequestRejected):
     """408 or 480 came: nobody answered."""
 
 
+class AuthenticationProblem(Enum):
+    """Why a challenge was not answered, the gravest reason first."""
+
+    REFUSED = "refused"
+    SOURCE_FAILED = "source failed"
+    NO_CREDENTIALS = "no credentials"
+    UNSUPPORTED = "unsupported"
+    TOO_MANY = "too many"
+
+
 class AuthenticationFailed(RequestRejected):
-    """401 or 407, and no credentials that satisfy it."""
+    """401 or 407, and no credentials that satisfy it.
+
+    Attributes:
+        problem: `REFUSED`: the server knows our credentials and does not want them;
+            `SOURCE_FAILED`: what gives us the credentials failed; `NO_CREDENTIALS`:
+            there are none for any of the realms; `UNSUPPORTED`: no challenge that is
+            understood and allowed; `TOO_MANY`: one challenge after the other. None
+            where nobody tried.
+        realms: The realms of the challenges, as far as they are understood.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        response: Response | None = None,
+        *,
+        reason: Sequence[str] = (),
+        warning: Sequence[str] = (),
+        problem: AuthenticationProblem | None = None,
+        realms: Sequence[str] = (),
+    ) -> None:
+        super().__init__(message, response, reason=reason, warning=warning)
+        self.problem = problem
+        self.realms = tuple(realms)
 
 
 class RequestTerminated(RequestRejected):
@@ -172,6 +218,10 @@ class InviteForked(CallFailed):
 
 class MediaRefused(CallFailed):
     """The media could not take the session description that the peer sent."""
+
+
+class SessionNotModified(CallFailed):
+    """Our change of a session was refused or lost; the session is what it was."""
 
 
 class MissingSessionDescription(CallFailed):

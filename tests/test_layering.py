@@ -19,6 +19,7 @@ BELOW_UA = GROUND | {
     "sdp",
     "transaction",
     "dialog",
+    "registration",
     "transport",
     "resolver",
     "media",
@@ -34,6 +35,8 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "sdp": frozenset({"errors", "machine"}),
     "transaction": GROUND | {"syntax"},
     "dialog": GROUND | {"syntax", "sdp"},
+    # A sibling of `dialog`: a registration makes no dialog (RFC 3261 section 10.2).
+    "registration": GROUND | {"syntax"},
     "transport": frozenset({"errors", "syntax"}),
     "resolver": frozenset({"errors", "syntax"}),
     "media": frozenset({"errors", "sdp"}),
@@ -51,7 +54,7 @@ MAY_IMPORT_LAZILY: dict[str, frozenset[str]] = {"service": frozenset({"testing"}
 # Only for annotations: a failure carries the response that says so.
 MAY_NAME_FOR_TYPES: dict[str, frozenset[str]] = {"errors": frozenset({"syntax"})}
 
-PURE = GROUND | {"_version", "syntax", "sdp", "transaction", "dialog"}
+PURE = GROUND | {"_version", "syntax", "sdp", "transaction", "dialog", "registration"}
 IMPURE_MODULES = frozenset(
     {
         "asyncio",

@@ -22,7 +22,13 @@ from twisted.logger import (
 )
 from twisted.python.usage import UsageError
 
-from sipuac.cli.commands import Refused, run_call, run_demo
+from sipuac.cli.commands import (
+    Refused,
+    run_call,
+    run_demo,
+    run_query,
+    run_register,
+)
 from sipuac.cli.options import Options
 from sipuac.cli.status import SIGNAL, USAGE
 
@@ -49,10 +55,19 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         raise SystemExit(SIGNAL + signal.SIGINT) from None
 
 
+# Any: each takes the options of its own command.
+_RUNNERS: dict[str, Any] = {
+    "call": run_call,
+    "register": run_register,
+    "options": run_query,
+    "demo": run_demo,
+}
+
+
 async def _run(reactor: Any, options: Options) -> None:
     """Run the command. Any: what a reactor is takes several interfaces to say."""
     command = options.subCommand
-    run = run_call if command == "call" else run_demo
+    run = _RUNNERS[command or ""]
     # Until it runs, Ctrl-C is Python's own, and would break in anywhere.
     running: Deferred[None] = Deferred()
     reactor.callWhenRunning(running.callback, None)

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import Any, Protocol
+
+from twisted.internet.defer import Deferred
 
 from sipuac.cli.call import OneShotCall
-from sipuac.cli.options import CallOptions, DemoOptions
-from sipuac.cli.output import JsonOutput, Output, TextOutput
+from sipuac.cli.options import (
+    CallOptions,
+    DemoOptions,
+    QueryOptions,
+    RegisterOptions,
+)
+from sipuac.cli.output import JsonOutput, Lines, Output, TextOutput
+from sipuac.cli.query import OneShotQuery
+from sipuac.cli.register import OneShotRegistration
 from sipuac.errors import LocalProtocolError
 from sipuac.service.inviter_service import InviterService
+from sipuac.service.registerer_service import RegistererService
 from sipuac.service.signals import SignalWatch
 
 
@@ -45,14 +55,74 @@ async def run_call(reactor: Any, options: CallOptions) -> int:
         cancel_after=options["cancel-after"],
         wants_ladder=bool(options["ladder"]),
     )
-    signals = SignalWatch(reactor, call.interrupt)
+    return await _run_one(reactor, call)
+
+
+async def run_register(reactor: Any, options: RegisterOptions) -> int:
+    """`sipuac register`: the exit status, when the binding is removed.
+
+    Args:
+        reactor: As of `run_call`.
+        options: The options, parsed.
+
+    Raises:
+        Refused: The combination of options cannot be.
+    """
+    try:
+        service = InviterService(reactor=reactor, **options.wire_arguments())
+        registration = RegistererService(
+            credentials=options.credentials, **options.registration_arguments()
+        )
+    except LocalProtocolError as error:
+        raise Refused(str(error)) from None
+    registration.setServiceParent(service)  # type: ignore[no-untyped-call]  # Twisted
+    output = Lines(sys.stdout, is_json=bool(options["json"]))
+    command = OneShotRegistration(
+        reactor,
+        service,
+        registration,
+        output,
+        duration=options["duration"],
+        retries=bool(options["retry"]),
+    )
+    return await _run_one(reactor, command)
+
+
+async def run_query(reactor: Any, options: QueryOptions) -> int:
+    """`sipuac options`: the exit status, when the answer is there; as above."""
+    try:
+        service = InviterService(
+            reactor=reactor,
+            credentials=options.credentials,
+            **options.wire_arguments(),
+        )
+    except LocalProtocolError as error:
+        raise Refused(str(error)) from None
+    output = Lines(sys.stdout, is_json=bool(options["json"]))
+    return await _run_one(reactor, OneShotQuery(service, output, options["target"]))
+
+
+class _Command(Protocol):
+    """A one-shot command; `refusal` says why nothing was sent, None otherwise."""
+
+    refusal: str | None
+
+    def run(self) -> Deferred[int]:
+        """Do it; the exit status."""
+
+    def interrupt(self, number: int) -> None:
+        """A signal came."""
+
+
+async def _run_one(reactor: Any, command: _Command) -> int:
+    signals = SignalWatch(reactor, command.interrupt)
     signals.start()
     try:
-        status = await call.run()
+        status = await command.run()
     finally:
         signals.stop()
-    if call.refusal is not None:
-        raise Refused(call.refusal)
+    if command.refusal is not None:
+        raise Refused(command.refusal)
     return status
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import getopt
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from twisted.python import usage
 
 from sipuac._version import __version__
 from sipuac.service import values
 from sipuac.service.options import SharedOptions
+from sipuac.service.wire_options import WireOptions, refused_for
+from sipuac.ua.registration_options import registration_options
 
 
 class CallOptions(SharedOptions):
@@ -46,16 +48,12 @@ class CallOptions(SharedOptions):
     def parseOptions(self, options: Sequence[str] | None = None) -> None:
         """Read the arguments; unlike Twisted's, options may follow the target."""
         if options is not None:
-            options = self._options_first(list(options))
+            options = options_first(self, list(options))
         super().parseOptions(options)  # type: ignore[no-untyped-call]  # Twisted
 
     def parseArgs(self, target: str | None = None, *others: str) -> None:
         """There is one argument: who is called (see `usage.Options`)."""
-        if target is None:
-            raise usage.UsageError("TARGET is missing: the URI to call")
-        if others:
-            raise usage.UsageError(f"one TARGET only, not {others[0]!r} as well")
-        self["target"] = target
+        self["target"] = one_target(target, others, "call")
 
     def opt_header(self, text: str) -> None:
         """'Name: value' to add to the INVITE; may be given several times."""
@@ -71,16 +69,132 @@ class CallOptions(SharedOptions):
             if self[name] is not None:
                 self[name] = values.seconds(name, self[name])
 
-    def _options_first(self, arguments: list[str]) -> list[str]:
-        try:
-            found, others = getopt.gnu_getopt(arguments, self.shortOpt, self.longOpt)
-        except getopt.error as error:
-            raise usage.UsageError(str(error)) from None
-        first: list[str] = []
-        for name, value in found:
-            takes_value = f"{name[2:]}=" in self.longOpt
-            first.append(f"{name}={value}" if takes_value else name)
-        return [*first, "--", *others]
+
+class RegisterOptions(WireOptions):
+    """Options of `sipuac register`."""
+
+    synopsis = "--from URI [options]"
+    longdesc = (
+        "Registers the URI of --from, refreshes, and removes the binding at the end: "
+        "after --duration, or at Ctrl-C. Exit status: 0 it was registered, 2 usage, "
+        "5 refused, 6 unreachable, 130 after Ctrl-C."
+    )
+    # fmt: off
+    optParameters = [
+        ["bind", None, None,
+         "ADDRESS to register from (default: all addresses)"],
+        ["registrar", None, None,
+         "URI of the registrar (default: the domain of --from)"],
+        ["expires", None, "3600",
+         "SECONDS that the binding is to last"],
+        ["duration", None, None,
+         "SECONDS to stay registered (default: until Ctrl-C)"],
+        ["instance", None, None,
+         "URN of this device, such as urn:uuid:..., the same at every start"],
+        ["reg-id", None, None,
+         "NUMBER of this flow: asks for outbound (RFC 5626), with --instance"],
+    ]
+    optFlags = [
+        ["json", None, "Print events as JSON, one object a line, and nothing else"],
+        ["retry", None, "Go on where the first attempt fails"],
+    ]
+    # fmt: on
+
+    def __init__(self) -> None:
+        super().__init__()
+        self["contacts"] = []
+
+    def opt_contact(self, text: str) -> None:
+        """URI to register beside our own; may be given several times."""
+        self["contacts"].append(text)
+
+    def postOptions(self) -> None:
+        """Check and convert what was given (see `usage.Options`)."""
+        if self["from"] is None:
+            raise usage.UsageError("--from is missing: the URI to register")
+        if self["bind"] is not None:
+            self["bind"] = values.address("bind", self["bind"])
+        super().postOptions()
+        if self["duration"] is not None:
+            self["duration"] = values.seconds("duration", self["duration"])
+        for name in ("expires", "reg-id"):
+            if self[name] is not None:
+                self[name] = values.number(name, self[name])
+        with refused_for("register"):
+            registration_options(self["from"], **self.registration_arguments())
+
+    def registration_arguments(self) -> dict[str, Any]:
+        """Keyword arguments of `RegistererService`, Any as they are of many types."""
+        return {
+            "registrar": self["registrar"],
+            "contacts": tuple(self["contacts"]),
+            "expires": self["expires"],
+            "instance": self["instance"],
+            "reg_id": self["reg-id"],
+        }
+
+
+class QueryOptions(WireOptions):
+    """Options of `sipuac options`."""
+
+    synopsis = "[options] TARGET"
+    longdesc = (
+        "Asks TARGET (a sip: or sips: URI) who is there and what it can: transport, "
+        "verdict on the certificate, answer. Exit status: 0 a 2xx came, 2 usage, "
+        "3 busy, 4 no answer, 5 another answer, 6 unreachable, 130 after Ctrl-C."
+    )
+    # fmt: off
+    optParameters = [
+        ["bind", None, None,
+         "ADDRESS to ask from (default: all addresses)"],
+    ]
+    optFlags = [
+        ["json", None, "Print the answer as one JSON object, and nothing else"],
+    ]
+    # fmt: on
+
+    def parseArgs(self, target: str | None = None, *others: str) -> None:
+        """There is one argument: who is asked (see `usage.Options`)."""
+        self["target"] = one_target(target, others, "ask")
+
+    def parseOptions(self, options: Sequence[str] | None = None) -> None:
+        """Read the arguments; unlike Twisted's, options may follow the target."""
+        if options is not None:
+            options = options_first(self, list(options))
+        super().parseOptions(options)  # type: ignore[no-untyped-call]  # Twisted
+
+    def postOptions(self) -> None:
+        """Check and convert what was given (see `usage.Options`)."""
+        if self["bind"] is not None:
+            self["bind"] = values.address("bind", self["bind"])
+        super().postOptions()
+        values.target(self["target"], has_proxy=self["proxy"] is not None)
+
+
+def one_target(target: str | None, others: Sequence[str], act: str) -> str:
+    """The one argument of a command.
+
+    Raises:
+        UsageError: There is none, or there are more.
+    """
+    if target is None:
+        raise usage.UsageError(f"TARGET is missing: the URI to {act}")
+    if others:
+        raise usage.UsageError(f"one TARGET only, not {others[0]!r} as well")
+    return target
+
+
+def options_first(options: usage.Options, arguments: list[str]) -> list[str]:
+    """The arguments with all options before the target, as Twisted wants them."""
+    try:
+        found, others = getopt.gnu_getopt(arguments, options.shortOpt, options.longOpt)
+    except getopt.error as error:
+        raise usage.UsageError(str(error)) from None
+    first: list[str] = []
+    for name, value in found:
+        takes_value = f"{name[2:]}=" in options.longOpt
+        first.append(f"{name}={value}" if takes_value else name)
+    return [*first, "--", *others]
 
 
 class DemoOptions(usage.Options):
@@ -107,6 +221,8 @@ class Options(usage.Options):
     longdesc = "Places SIP calls. 'sipuac COMMAND --help' tells the options of each."
     subCommands: ClassVar = [
         ["call", None, CallOptions, "Call somebody, tell what happens, end"],
+        ["register", None, RegisterOptions, "Register, and stay so"],
+        ["options", None, QueryOptions, "Ask who is there and what it can"],
         ["demo", None, DemoOptions, "See a call that forks; needs no server"],
     ]
 
@@ -123,4 +239,6 @@ class Options(usage.Options):
     def postOptions(self) -> None:
         """There must be a command (see `usage.Options`)."""
         if self.subCommand is None:
-            raise usage.UsageError("a command is missing: call or demo")
+            raise usage.UsageError(
+                "a command is missing: call, register, options or demo"
+            )

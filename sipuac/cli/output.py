@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from typing import Protocol, TextIO
 
 from sipuac.ua.events import CallEvent
@@ -73,4 +74,21 @@ class TextOutput:
     def text(self, text: str) -> None:
         """See `Output`."""
         self._stdout.write(printable(text))
+        self._stdout.flush()
+
+
+class Lines:
+    """What the commands without a call print: a line of words or of JSON, flushed."""
+
+    def __init__(self, stdout: TextIO, *, is_json: bool) -> None:
+        self._stdout = stdout
+        self._is_json = is_json
+
+    def event(self, entries: Mapping[str, object], words: str) -> None:
+        """Print an event: its entries, or the same in words."""
+        self.line(json.dumps(entries, ensure_ascii=True) if self._is_json else words)
+
+    def line(self, text: str) -> None:
+        """Print a line."""
+        self._stdout.write(f"{text}\n")
         self._stdout.flush()

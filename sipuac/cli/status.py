@@ -37,10 +37,14 @@ def exit_status(last: Event) -> int:
     """The status for the last event of a call: an `Ended` or a `Failed`."""
     if isinstance(last, Ended):
         return OK
-    if isinstance(last, Failed):
-        failure = getattr(errors, last.error, None)
-        if isinstance(failure, type):
-            for kind, status in _STATUSES:
-                if issubclass(failure, kind):
-                    return status
+    return status_of(last.error) if isinstance(last, Failed) else OTHER_FAILURE
+
+
+def status_of(error: str) -> int:
+    """The status for a failure, by the name of its class in `sipuac.errors`."""
+    failure = getattr(errors, error, None)
+    if isinstance(failure, type):
+        for kind, status in _STATUSES:
+            if issubclass(failure, kind):
+                return status
     return OTHER_FAILURE

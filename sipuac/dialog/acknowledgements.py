@@ -89,8 +89,7 @@ class Acknowledgements:
                 branch, "PRACK", (("RAck", owed), *described), body=body
             )
             return
-        if answer is not None:
-            _record(branch.exchange, Carrier.ACK, answer)
+        _record(branch.exchange, Carrier.ACK, answer)
         dialog = branch.dialog
         ack = dialog.ack(headers=described, body=body)
         self._outbox.emit(SendAck(branch.tag, ack, dialog.next_hop()))

@@ -6,24 +6,34 @@ The rest is in its parts: `attempt` knows how far the INVITE is, `forks` which d
 has the media and what is done about the others, `calls` what a 2xx becomes; `endings`
 ends a single dialog; `branch` is one dialog and what became of it. `exchanges` knows
 what a session description is, `reliability` and `acknowledgements` PRACK and ACK.
+What happens in a call that stands is in `modifications` and `peer_modifications`, which
+change it, in `refreshes`, which keeps it alive, and in `own_requests` and
+`peer_requests`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+
 from sipuac.dialog import outcome
 from sipuac.dialog.acknowledgements import Acknowledgements
 from sipuac.dialog.attempt import Attempt, Phase
-from sipuac.dialog.branch import Branch, BranchEvent, BranchState, MediaState
+from sipuac.dialog.branch import Branch, BranchEvent, MediaState
 from sipuac.dialog.calls import Calls
 from sipuac.dialog.dialog import Dialog
-from sipuac.dialog.effects import Effect, Progress, RepeatAck, Reply
+from sipuac.dialog.effects import Effect, Progress, RepeatAck
 from sipuac.dialog.endings import Endings
 from sipuac.dialog.events import InviteSent, Provisional, Trying
 from sipuac.dialog.exchanges import Exchanges
 from sipuac.dialog.forks import Forks
+from sipuac.dialog.modification import Purpose, Wish
+from sipuac.dialog.modifications import Modifications
 from sipuac.dialog.options import InviteOptions
 from sipuac.dialog.outbox import Outbox
-from sipuac.dialog.peer_requests import answer_to
+from sipuac.dialog.own_requests import OwnRequests
+from sipuac.dialog.peer_modifications import PeerModifications
+from sipuac.dialog.peer_requests import PeerRequests
+from sipuac.dialog.refreshes import Refreshes
 from sipuac.dialog.reliability import Reliability
 from sipuac.dialog.reliable import Verdict
 from sipuac.dialog.requests import Requests
@@ -32,7 +42,7 @@ from sipuac.dialog.timers import DialogTimer
 from sipuac.errors import Cancelled, ParseError, RemoteProtocolError, Unreachable
 from sipuac.sdp.description import SessionDescription
 from sipuac.sdp.patterns import Carrier
-from sipuac.syntax.message import Request, Response, response_to
+from sipuac.syntax.message import Request, Response
 
 
 class DialogSet:
@@ -43,7 +53,8 @@ class DialogSet:
         options: What was asked of it.
         branches: Every dialog by its To tag, in the order in which they showed.
         outbox, requests, acknowledgements, endings, exchanges, reliability, attempt,
-            calls, forks: Its parts.
+            calls, forks, modifications, peer_modifications, refreshes, own_requests,
+            peer_requests: Its parts.
     """
 
     __slots__ = (
@@ -55,25 +66,43 @@ class DialogSet:
         "exchanges",
         "forks",
         "invite",
+        "modifications",
         "options",
         "outbox",
+        "own_requests",
+        "peer_modifications",
+        "peer_requests",
+        "refreshes",
         "reliability",
         "requests",
     )
 
-    def __init__(self, invite: Request, options: InviteOptions) -> None:
+    def __init__(
+        self,
+        invite: Request,
+        options: InviteOptions,
+        chance: Callable[[], float] = lambda: 0.5,
+    ) -> None:
+        """Args: `chance`: random numbers, at least 0 and below 1."""
         self.invite = invite
         self.options = options
         self.branches: dict[str, Branch] = {}
         self.outbox = Outbox()
         self.requests = Requests(self.outbox)
         self.acknowledgements = Acknowledgements(self.outbox, self.requests)
-        self.endings = Endings(self.outbox, self.requests, self.acknowledgements)
+        self.endings = Endings(
+            self.outbox, self.requests, self.acknowledgements, self._stop_changes
+        )
         self.exchanges = Exchanges(self)
         self.reliability = Reliability(self)
         self.attempt = Attempt(self)
         self.calls = Calls(self)
         self.forks = Forks(self)
+        self.modifications = Modifications(self, chance)
+        self.peer_modifications = PeerModifications(self, chance)
+        self.refreshes = Refreshes(self)
+        self.own_requests = OwnRequests(self)
+        self.peer_requests = PeerRequests(self)
 
     @property
     def phase(self) -> Phase:
@@ -96,7 +125,8 @@ class DialogSet:
         """The INVITE was handed to the transport."""
         self.session.handle(SessionEvent.SENT)
         self.outbox.report(InviteSent())
-        self.outbox.start_timer(DialogTimer.ANSWER, self.options.answer_timeout)
+        remaining = self.options.answer_timeout - self.options.waited
+        self.outbox.start_timer(DialogTimer.ANSWER, max(0.0, remaining))
         return self._finish()
 
     def response_received(self, response: Response) -> list[Effect]:
@@ -126,7 +156,7 @@ class DialogSet:
         """A timer that was asked for has run out."""
         if not self.outbox.timer_fired(timer):
             return []
-        timer, _, tag = timer.partition(" ")
+        timer, _, name = timer.partition(" ")
         if timer == DialogTimer.ANSWER:
             self.attempt.close(outcome.answer_timeout(self.options.answer_timeout))
         elif timer == DialogTimer.CANCEL:
@@ -137,10 +167,25 @@ class DialogSet:
             self.forks.hold_is_over()
         elif timer == DialogTimer.GRACE:
             self.forks.grace_is_over()
-        elif timer == DialogTimer.MEDIA:
-            seconds = self.options.media_timeout
-            self.calls.refused(self.branches[tag], f"no answer in {seconds:g} s")
+        elif timer == DialogTimer.REINVITE:
+            self.modifications.reinvite_is_late(int(name))
+        else:
+            self._fire_of(self.branches[name], timer)
         return self._finish()
+
+    def _fire_of(self, branch: Branch, timer: str) -> None:
+        """A timer of one branch has run out."""
+        if timer == DialogTimer.MEDIA:
+            seconds = self.options.media_timeout
+            self._media_refused(branch, f"not done within {seconds:g} s", is_late=True)
+        elif timer == DialogTimer.RETRY:
+            self.modifications.retry(branch)
+        elif timer == DialogTimer.REPEAT:
+            self.peer_modifications.repeat(branch)
+        elif timer == DialogTimer.ACK:
+            self.peer_modifications.ack_is_missing(branch)
+        else:
+            self.refreshes.fire(branch, timer)
 
     def hang_up(self, message: str = "cancelled by the caller") -> list[Effect]:
         """End everything in whichever way is right (RFC 3261 section 15).
@@ -176,21 +221,17 @@ class DialogSet:
         return self._finish()
 
     def request_received(self, request: Request) -> list[Effect]:
-        """The callee sends a request in one of the dialogs.
+        """The callee sends a request in one of the dialogs, perhaps an ACK.
 
         Raises:
             ParseError: It cannot be read; its `status_hint` is the answer.
         """
-        branch = self.branches.get(request.from_tag or "")
-        if request.method == "ACK":
-            return []
-        if branch is None or request.to_tag != branch.dialog.local_tag:
-            self.outbox.emit(Reply(request, response_to(request, 481)))
-            return self._finish()
-        response = answer_to(branch.dialog, request)
-        self.outbox.emit(Reply(request, response))
-        if request.method == "BYE" and response.is_success:
-            self._ended_by_callee(branch, request)
+        self.peer_requests.received(request)
+        return self._finish()
+
+    def cancel_received(self, cancel: Request) -> list[Effect]:
+        """The callee cancels a re-INVITE of its own."""
+        self.peer_modifications.cancel_received(cancel)
         return self._finish()
 
     def request_finished(
@@ -205,16 +246,31 @@ class DialogSet:
             elif method == "PRACK":
                 self.reliability.prack_finished(branch, result)
             else:
-                if isinstance(result, Response) and result.is_success:
-                    branch.dialog.refreshed_by(method, result)
-                self.forks.probe_finished(branch, number, method, result)
+                self._other_finished(branch, number, method, result)
         return self._finish()
+
+    def _other_finished(
+        self, branch: Branch, number: int, method: str, result: Response | Unreachable
+    ) -> None:
+        if isinstance(result, Response):
+            branch.learn_allow(result)
+            if result.is_success:
+                branch.dialog.refreshed_by(method, result)
+        if self.own_requests.finished(branch, number, method, result):
+            return
+        if not self.modifications.update_finished(branch, number, result):
+            self.forks.probe_finished(branch, number, method, result)
+
+    # What the media says
 
     def media_applied(self, tag: str) -> list[Effect]:
         """The media of this branch has its answer."""
         branch = self.branches.get(tag)
-        if branch is not None and branch.media is MediaState.APPLYING:
-            self.calls.answer_applied(branch)
+        if branch is None or self.modifications.media_applied(branch):
+            return self._finish()
+        if not self.peer_modifications.media_applied(branch):
+            if branch.media is MediaState.APPLYING:
+                self.calls.answer_applied(branch)
         return self._finish()
 
     def answer_made(self, tag: str, answer: SessionDescription) -> list[Effect]:
@@ -222,14 +278,76 @@ class DialogSet:
         branch = self.branches.get(tag)
         if branch is not None and branch.media is MediaState.APPLYING:
             self.calls.answer_made(branch, answer)
+        elif branch is not None:
+            self.peer_modifications.answer_made(branch, answer)
+        return self._finish()
+
+    def offer_made(self, tag: str, offer: SessionDescription) -> list[Effect]:
+        """The media of this branch has made a new offer."""
+        branch = self.branches.get(tag)
+        if branch is not None and not self.modifications.offer_made(branch, offer):
+            self.peer_modifications.offer_made(branch, offer)
         return self._finish()
 
     def media_refused(self, tag: str, message: str) -> list[Effect]:
-        """The media of this branch cannot take its answer, or the callee's offer."""
+        """The media of this branch cannot do what it was asked for."""
         branch = self.branches.get(tag)
-        if branch is not None and branch.media is MediaState.APPLYING:
-            self.calls.refused(branch, message)
+        if branch is not None:
+            self._media_refused(branch, message)
         return self._finish()
+
+    def _media_refused(
+        self, branch: Branch, message: str, *, is_late: bool = False
+    ) -> None:
+        if self.modifications.media_refused(branch, message):
+            return
+        if branch.media is MediaState.APPLYING:
+            self.calls.refused(branch, message)
+        else:
+            self.peer_modifications.media_refused(branch, message, is_late=is_late)
+
+    # Changes of a session that stands
+
+    def modify(self, tag: str, token: int, is_held: bool | None = None) -> list[Effect]:
+        """Offer the session anew; held or not, or as it is. Ends in `RequestDone`."""
+        wish = Wish(Purpose.MODIFY, token, is_held)
+        self.modifications.ask(self.branches.get(tag), wish)
+        return self._finish()
+
+    def refresh(self, tag: str, token: int) -> list[Effect]:
+        """Refresh the session and the target; ends in `RequestDone`."""
+        wish = Wish(Purpose.REFRESH, token)
+        self.modifications.ask(self.branches.get(tag), wish)
+        return self._finish()
+
+    def send_request(
+        self,
+        tag: str,
+        token: int,
+        method: str,
+        headers: Iterable[tuple[str, str]] = (),
+        body: bytes = b"",
+    ) -> list[Effect]:
+        """Send a request of the application in this dialog; ends in `RequestDone`."""
+        branch = self.branches.get(tag)
+        self.own_requests.send(branch, token, method, tuple(headers), body)
+        return self._finish()
+
+    def reinvite_response(self, number: int, response: Response) -> list[Effect]:
+        """A response to a re-INVITE of ours, each one that comes."""
+        self.modifications.reinvite_response(number, response)
+        return self._finish()
+
+    def reinvite_failed(self, number: int, error: Unreachable) -> list[Effect]:
+        """A re-INVITE of ours will have no final response."""
+        self.modifications.reinvite_failed(number, error)
+        return self._finish()
+
+    def _stop_changes(self, branch: Branch) -> None:
+        """The dialog of this branch is over, or about to be."""
+        self.modifications.abandon(branch)
+        self.peer_modifications.abandon(branch)
+        self.refreshes.end(branch)
 
     # Provisional responses
 
@@ -286,8 +404,7 @@ class DialogSet:
             self.outbox.warn(f"Record-Route cannot be read: {error}", branch.tag)
         branch.contact = response.get("Contact") or branch.contact
         branch.status = response.status
-        if response.get("Allow") is not None:
-            branch.allows_update = response.has_token("Allow", "UPDATE")
+        branch.learn_allow(response)
         # Where no PRACK can be sent, nothing that it would have to answer counts.
         can_prack = is_reliable and branch.dialog.remote_target is not None
         carrier = Carrier.RELIABLE if can_prack else Carrier.PROVISIONAL
@@ -345,6 +462,7 @@ class DialogSet:
         has_target = branch.dialog.confirm(response)
         branch.contact = response.get("Contact") or branch.contact
         branch.status = response.status
+        branch.learn_allow(response)
         branch.handle(BranchEvent.CONFIRMED)
         is_wanted = not (branch.is_unwanted or self.attempt.is_closing)
         if self.options.is_offerless:
@@ -372,17 +490,6 @@ class DialogSet:
             self.attempt.fail(self.attempt.closing)
         elif self.taken is None:
             self.forks.ended_one_answered()
-
-    def _ended_by_callee(self, branch: Branch, bye: Request) -> None:
-        if branch.state is BranchState.STANDING:
-            self.calls.ended_by_callee(branch, bye)
-        elif branch.is_early:
-            branch.is_unwanted = True
-            fate = "the callee ended the early dialog"
-            self.endings.early_gone(branch, "BYE", fate)
-            self.forks.lost(branch)
-        else:
-            self.endings.closed_without_a_word(branch)
 
     def _finish(self) -> list[Effect]:
         self.attempt.settle()

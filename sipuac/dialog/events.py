@@ -135,12 +135,79 @@ class Established(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class SessionModified(Event):
+    """The session has changed; `by` is "local" or "remote", `method` what did it."""
+
+    event: ClassVar[str] = "session-modified"
+    to_tag: str
+    by: str
+    method: str
+    local_sdp: str
+    remote_sdp: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModificationFailed(Event):
+    """A change of the session was refused or lost; the session is what it was.
+
+    `status` is that of the response that said so, None where there was none.
+    """
+
+    event: ClassVar[str] = "modification-failed"
+    to_tag: str
+    by: str
+    method: str
+    status: int | None
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRefreshed(Event):
+    """The session goes on unchanged.
+
+    `interval` is that of its session timer in seconds, None where it has none.
+    """
+
+    event: ClassVar[str] = "session-refreshed"
+    to_tag: str
+    by: str
+    method: str
+    interval: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class RequestReceived(Event):
+    """The callee sent an INFO, MESSAGE or NOTIFY in its dialog."""
+
+    event: ClassVar[str] = "request-received"
+    to_tag: str
+    method: str
+    content_type: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class RedirectedTo(Event):
     """A 3xx came, with these URIs."""
 
     event: ClassVar[str] = "redirected"
     status: int
     contacts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Retrying(Event):
+    """An INVITE failed, and another is sent in its place.
+
+    Attributes:
+        status: Of its final response; 408 or 503 where none came (RFC 3261 8.1.3.1).
+        reason: The phrase of that response, or why none came.
+        action: What is different this time.
+    """
+
+    event: ClassVar[str] = "retrying"
+    status: int
+    reason: str
+    action: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,9 +240,18 @@ class Ended(Event):
 
 @dataclass(frozen=True, slots=True)
 class Failed(Event):
-    """The call does not stand. `error` is the class name in `sipuac.errors`."""
+    """The call does not stand.
+
+    Attributes:
+        error: The name of the class in `sipuac.errors`.
+        status: Of the final response; None where none came.
+        message: Why, in words.
+        retry_after: Seconds after which the final response says that a call has better
+            chances; None where it does not.
+    """
 
     event: ClassVar[str] = "failed"
     error: str
     status: int | None
     message: str
+    retry_after: int | None = None

@@ -69,6 +69,17 @@ class SessionAsk:
         return SessionAsk(interval, demanded)
 
 
+def asked_in(invite: Request) -> SessionAsk:
+    """What this INVITE of ours asks for.
+
+    Raises:
+        ParseError: Session-Expires or Min-SE is malformed.
+        LocalProtocolError: They contradict each other.
+    """
+    expires = session_expires_of(invite)
+    return SessionAsk(None if expires is None else expires.seconds, min_se_of(invite))
+
+
 @dataclass(frozen=True, slots=True)
 class Agreed:
     """What our 2xx to the peer's INVITE or UPDATE is to say.

@@ -23,7 +23,11 @@ class IMediaSession(Interface):
     """
 
     def apply_answer(answer: SessionDescription) -> Deferred[None] | None:
-        """Take the peer's answer to our offer, and start."""
+        """Take the peer's answer to our offer, and start.
+
+        Once the callee has answered, a session that is not done within 8 s counts as
+        one that has refused: the call is ended. Before that the caller waits.
+        """
 
     def replace_answer(answer: SessionDescription) -> Deferred[None] | None:
         """Take another answer to the same offer in place of the one applied before.
@@ -34,7 +38,10 @@ class IMediaSession(Interface):
     def make_answer(
         offer: SessionDescription,
     ) -> Deferred[SessionDescription] | SessionDescription:
-        """The answer to the peer's offer; the session starts with it."""
+        """The answer to the peer's offer; the session starts with it.
+
+        A session that has not answered within 8 s counts as one that has refused.
+        """
 
     def rollback() -> Deferred[None] | None:
         """Go back to the last completed exchange (RFC 6141 section 3.4)."""

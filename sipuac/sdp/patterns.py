@@ -78,6 +78,7 @@ class State(str, Enum):
     OFFERED = "Offered"  # an INVITE with the offer is out
     PREVIEWED = "Previewed"  # and an unreliable response previewed the answer
     OFFERED_1XX = "Offered in 1xx"  # PRACK must answer
+    OFFERED_EARLIER = "Offered in 1xx, acknowledged"  # the same, after a hasty 2xx
     ANSWERED_PRACK = "Answered in PRACK"  # its 2xx is due
     ANSWERED_1XX = "Answered in 1xx"  # its PRACK is due, and may offer
     PRACKED = "Acknowledged"  # the 2xx of that PRACK is due
@@ -177,6 +178,13 @@ transitions: dict[State, _Row] = {
         E.RELIABLE:        (S.OFFERED_1XX,    R.NOTHING),
         E.RELIABLE_SDP:    (S.OFFERED_1XX,    R.IGNORED),
         E.PRACK_SDP:       (S.ANSWERED_PRACK, R.ANSWER),
+        # Of a 2xx that must not have come yet: RFC 3261 13.2.2.4 wants it acknowledged
+        # all the same, and the answer still goes into PRACK.
+        E.ACK:             (S.OFFERED_EARLIER, R.NOTHING),
+    },
+    S.OFFERED_EARLIER: {
+        E.ACK:             (S.OFFERED_EARLIER, R.NOTHING),
+        E.PRACK_SDP:       (S.STABLE,         R.ANSWER),
     },
     S.ANSWERED_PRACK: {
         **_FAILURES,
@@ -264,6 +272,7 @@ OPEN_STATES = frozenset(
         S.OFFERED,
         S.PREVIEWED,
         S.OFFERED_1XX,
+        S.OFFERED_EARLIER,
         S.OFFERED_PRACK,
         S.LATE_PRACK,
         S.OFFERED_2XX,
@@ -298,7 +307,11 @@ RULES: dict[Event, tuple[tuple[frozenset[State] | None, str, str], ...]] = {
         (frozenset({S.OFFERED_2XX}), "RFC 3261 13.2.2.4", "it must carry the answer"),
     ),
     E.PRACK: (
-        (frozenset({S.OFFERED_1XX}), "RFC 3262 5", "it must carry the answer"),
+        (
+            frozenset({S.OFFERED_1XX, S.OFFERED_EARLIER}),
+            "RFC 3262 5",
+            "it must carry the answer",
+        ),
         (frozenset({S.OFFERED_PRACK, S.LATE_PRACK}), "RFC 3262 5", "one is pending"),
     ),
     E.PRACK_SDP: (

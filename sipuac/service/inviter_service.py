@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from twisted.application.service import Service
-from twisted.internet.defer import Deferred, fail
+from twisted.application.service import MultiService
+from twisted.internet.defer import Deferred, fail, maybeDeferred
 from twisted.python.failure import Failure
 
 from sipuac.errors import LocalProtocolError, TransportFailed
 from sipuac.media.interfaces import IMediaFactory
 from sipuac.media.static import StaticMedia
+from sipuac.ua.authenticator import Authenticator
+from sipuac.ua.capability_query import Capabilities, ask_capabilities
+from sipuac.ua.credentials import CredentialsSource
 from sipuac.ua.endpoint import Endpoint
+from sipuac.ua.incoming import IncomingInvites, Policy
 from sipuac.ua.invitation import Invitation
 from sipuac.ua.inviter import (
     DEFAULT_USER_AGENT,
@@ -21,11 +25,13 @@ from sipuac.ua.inviter import (
     parse_proxy,
 )
 from sipuac.ua.session import Session
-from sipuac.ua.user_agent import SocketSettings, Timers
+from sipuac.ua.user_agent import KeptFlow, SocketSettings, Timers, keep_flow
 
 
-class InviterService(Service):
+class InviterService(MultiService):
     """Opens the sockets, places calls, and ends what is left when it stops.
+
+    Its children, such as a `RegistererService`, run while the sockets are open.
 
     Args:
         identity: Who calls: a URI, or `"Name" <URI>`.
@@ -38,8 +44,19 @@ class InviterService(Service):
             audio offer that nothing stands behind.
         user_agent: The User-Agent field; None leaves it out.
         hosts: Addresses by name, instead of DNS.
+        nameservers: Who is asked about all other names, as address and port; none for
+            the name servers of the system.
         tls_ca: PEM file with the roots to trust instead of the system's.
+        tls_cert: PEM file with the certificate to show servers that ask who we are.
+        tls_key: PEM file with its private key, where that is not in the same file.
         advertise: Host to name in Via and Contact instead of our own address.
+        credentials: Answers challenges; None for nobody.
+        learn_address: Whether to name there the address that servers see us at.
+        keepalive: Seconds between two keep-alives on the flow to the proxy, which is
+            then held open, and opened anew when it fails; None for no such flow.
+        keepalive_pong: Whether the proxy answers them over TCP and TLS (RFC 5626), so
+            that a connection without an answer is dead.
+        incoming: Answers INVITEs of others; None refuses them with 486.
         drain: Seconds that stopping may take to CANCEL and BYE what is left.
         timers: T1, T2 and T4.
 
@@ -61,26 +78,50 @@ class InviterService(Service):
         media: IMediaFactory | None = None,
         user_agent: str | None = DEFAULT_USER_AGENT,
         hosts: Mapping[str, str] | None = None,
+        nameservers: Sequence[tuple[str, int]] = (),
         tls_ca: str | None = None,
+        tls_cert: str | None = None,
+        tls_key: str | None = None,
         advertise: str | None = None,
+        credentials: CredentialsSource | None = None,
+        learn_address: bool = False,
+        keepalive: float | None = None,
+        keepalive_pong: bool = False,
+        incoming: Policy | None = None,
         drain: float = 10.0,
         timers: Timers | None = None,
     ) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # Twisted
         parse_identity(identity)
         if proxy is not None:
             parse_proxy(proxy)
+        elif keepalive is not None:
+            raise LocalProtocolError("keep-alives go to a proxy, and there is none")
         self._identity = identity
         self._proxy = proxy
         self._reactor = reactor
         self._sockets = SocketSettings(
-            bind=bind, listen=listen, tls_ca=tls_ca, advertise=advertise, hosts=hosts
+            bind=bind,
+            listen=listen,
+            tls_ca=tls_ca,
+            tls_cert=tls_cert,
+            tls_key=tls_key,
+            advertise=advertise,
+            learn_address=learn_address,
+            hosts=hosts,
+            nameservers=nameservers,
         )
+        self._keepalive = keepalive
+        self._keepalive_pong = keepalive_pong
         if media is None:
             media = StaticMedia(address=bind or "127.0.0.1")
         self._media = media
         self._user_agent = user_agent
+        self._credentials = credentials
+        self._incoming = incoming
         self._drain = drain
         self._timers = timers
+        self._kept_flow: KeptFlow | None = None
         self.endpoint: Endpoint | None = None
         self.inviter: Inviter | None = None
 
@@ -114,6 +155,8 @@ class InviterService(Service):
         if failures:
             failures[0].raiseException()
         self.endpoint = endpoint
+        if self._incoming is not None:
+            IncomingInvites(endpoint, self._incoming)
         self.inviter = Inviter(
             endpoint,
             self._identity,
@@ -121,15 +164,40 @@ class InviterService(Service):
             media=self._media,
             user_agent=self._user_agent,
         )
+        if self._keepalive is not None and self.inviter.proxy is not None:
+            self._kept_flow = keep_flow(
+                endpoint,
+                self.inviter.proxy,
+                interval=self._keepalive,
+                expects_pong=self._keepalive_pong,
+            )
+            self._kept_flow.start()
+
+    def reload_certificates(self) -> None:
+        """Read certificates, keys and roots again, for connections from now on.
+
+        Raises:
+            LocalProtocolError: A file cannot be used; then the old ones stay.
+        """
+        if self.endpoint is not None:
+            self.endpoint.transport.reload_certificates()
 
     def stopService(self) -> Deferred[None] | None:
         """CANCEL and BYE what is left, for `drain` seconds at most, and close all."""
-        super().stopService()  # type: ignore[no-untyped-call]
+        children = maybeDeferred(super().stopService)
         endpoint, inviter = self.endpoint, self.inviter
         self.endpoint = self.inviter = None
         if endpoint is None or inviter is None:
             return None
-        return inviter.drain(self._drain).addCallback(lambda _: endpoint.stop())
+        drained = inviter.drain(self._drain)
+        drained.addCallback(lambda _: children)
+        return drained.addCallback(lambda _: self._close(endpoint))
+
+    def _close(self, endpoint: Endpoint) -> Deferred[None]:
+        kept, self._kept_flow = self._kept_flow, None
+        if kept is not None:
+            kept.stop()
+        return endpoint.stop()
 
     def invite(self, target: str, **options: Any) -> Deferred[Invitation]:
         """Send an INVITE; see `Inviter.invite` for the options and the result."""
@@ -142,3 +210,15 @@ class InviterService(Service):
         if self.inviter is None:
             return fail(LocalProtocolError("the service is not running"))
         return self.inviter.call(target, **options)
+
+    def options(self, target: str) -> Deferred[Capabilities]:
+        """Ask with OPTIONS who is there; see `ask_capabilities`."""
+        if self.endpoint is None or self.inviter is None:
+            return fail(LocalProtocolError("the service is not running"))
+        authenticator = None
+        if self._credentials is not None:
+            identifiers = self.endpoint.identifiers
+            authenticator = Authenticator(self._credentials, identifiers.cnonce)
+        return ask_capabilities(
+            self.endpoint, self.inviter.caller, target, authenticator=authenticator
+        )

@@ -40,6 +40,14 @@ def _seconds(value: object) -> float:
     return seconds
 
 
+def _interval(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise BadRequest("must be a whole number of seconds")
+    if not SHORTEST_INTERVAL <= value <= MAX_SECONDS:
+        raise BadRequest(f"must be from {SHORTEST_INTERVAL} to {MAX_SECONDS} seconds")
+    return value
+
+
 def _count(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
         raise BadRequest("must be a whole number")
@@ -74,6 +82,8 @@ def _headers(value: object) -> list[tuple[str, str]]:
 
 MAX_SECONDS = 86_400
 MAX_COUNT = 100
+SHORTEST_INTERVAL = 90
+"""Seconds: no session timer is shorter (RFC 4028 section 4)."""
 
 _CHECKS: dict[str, Callable[[object], object]] = {
     "to": _text,
@@ -90,6 +100,8 @@ _CHECKS: dict[str, Callable[[object], object]] = {
     "fork_grace": _seconds,
     "fork_hold": _seconds,
     "max_extras": _count,
+    "session_expires": _interval,
+    "min_se": _interval,
 }
 
 

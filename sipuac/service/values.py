@@ -13,9 +13,18 @@ from twisted.python.usage import UsageError
 
 from sipuac.errors import LocalProtocolError, ParseError
 from sipuac.syntax.fields import check_header
-from sipuac.syntax.uri import SipUri, TelUri, parse_uri
+from sipuac.syntax.uri import SipUri, TelUri, Uri, parse_uri
+from sipuac.ua.credentials import Credentials, read_password
 
-FORK_POLICIES = ("first-answer", "keep-all", "cancel-extras", "follow", "fail")
+FORK_POLICIES = (
+    "first-answer",
+    "keep-all",
+    "cancel-extras",
+    "adopt",
+    "follow",
+    "collect",
+    "fail",
+)
 """Names of the fork policies that come with the package (DESIGN section 3)."""
 
 MAX_SECONDS = 86_400.0
@@ -34,6 +43,24 @@ def seconds(name: str, text: str, *, minimum: float = 0.0) -> float:
             f"--{name}: {text} is not from {minimum:g} to {MAX_SECONDS:g} seconds"
         )
     return value
+
+
+def number(name: str, text: str) -> int:
+    """A whole number of 0 or more."""
+    if not text.isascii() or not text.isdigit() or len(text) > 18:
+        raise UsageError(f"--{name}: {text!r} is not a whole number")
+    return int(text)
+
+
+def whole_seconds(name: str, text: str, *, minimum: int) -> int:
+    """A whole number of seconds, from `minimum` to a day."""
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise UsageError(f"--{name}: {text!r} is not a whole number of seconds")
+    if not minimum <= int(text) <= MAX_SECONDS:
+        raise UsageError(
+            f"--{name}: {text} is not from {minimum} to {MAX_SECONDS:g} seconds"
+        )
+    return int(text)
 
 
 def one_of(name: str, text: str, names: tuple[str, ...]) -> str:
@@ -92,6 +119,22 @@ def resolution(text: str) -> tuple[str, str]:
     return name.lower(), address("resolve", where)
 
 
+def name_server(text: str) -> tuple[str, int]:
+    """ADDRESS[:PORT], as of `--nameserver`; IPv6 in brackets where a port follows."""
+    where, port = text, ""
+    if text.startswith("["):
+        where, bracket, rest = text[1:].partition("]")
+        port = rest.removeprefix(":")
+        is_sound = bracket == "]" and (rest == "" or rest.startswith(":") and port)
+    else:
+        if text.count(":") == 1:
+            where, _, port = text.partition(":")
+        is_sound = bool(port) or not text.endswith(":")
+    if not is_sound or (port and not (port.isdecimal() and 0 < int(port) < 65536)):
+        raise UsageError(f"--nameserver: {text!r} is not ADDRESS or ADDRESS:PORT")
+    return address("nameserver", where), int(port or 53)
+
+
 def header(text: str) -> tuple[str, str]:
     """'Name: value', one header field and no more."""
     name, colon, value = text.partition(":")
@@ -102,6 +145,36 @@ def header(text: str) -> tuple[str, str]:
     except LocalProtocolError as error:
         raise UsageError(f"--header: {error}") from None
     return name.strip(" \t"), value.strip(" \t")
+
+
+def credentials(
+    auth_user: str | None, password_file: str | None, own_uri: Uri
+) -> Credentials | None:
+    """What `--auth-user` and `--password-file` give, None without either.
+
+    Args:
+        auth_user: The name by which servers know the user; the user part of `own_uri`
+            where it is None.
+        password_file: Where the password is.
+        own_uri: Who calls.
+    """
+    if password_file is None:
+        if auth_user is not None:
+            raise UsageError("--auth-user is of no use without --password-file")
+        return None
+    username = auth_user
+    if username is None and isinstance(own_uri, SipUri):
+        username = own_uri.unescaped_user
+    if not username:
+        raise UsageError("--password-file needs --auth-user: --from names no user")
+    try:
+        password = read_password(password_file)
+    except LocalProtocolError as error:
+        raise UsageError(f"--password-file: {error}") from None
+    try:
+        return Credentials(username, password)
+    except LocalProtocolError as error:
+        raise UsageError(f"--auth-user: {error}") from None
 
 
 def _without_brackets(text: str) -> str:

@@ -8,6 +8,7 @@ so that a test that fails once fails always:
 - `phone` and `script`: phones that ring, answer, refuse, vanish, as a script says;
 - `proxy`: a stateful forking proxy by RFC 3261 section 16;
 - `identifiers`: branches, tags and Call-IDs that can be read in a failing test;
+- `digest_server`: a server that challenges and checks the answers;
 - `media`: media that is late, refuses and fails;
 - `demo`: a proxy and three phones on loopback sockets.
 

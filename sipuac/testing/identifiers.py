@@ -8,7 +8,7 @@ from sipuac.ua.identifiers import MAGIC_COOKIE
 
 
 class CountingIdentifiers:
-    """Numbers its branches, tags and Call-IDs, each from 1.
+    """Numbers its branches, tags, Call-IDs and cnonces, each from 1.
 
     They are unique within one test as long as every party has a prefix of its own.
     Never use them on an open network: anybody can guess them.
@@ -32,6 +32,10 @@ class CountingIdentifiers:
     def call_id(self) -> str:
         """A Call-ID such as `alice-call1`."""
         return self._next("call")
+
+    def cnonce(self) -> str:
+        """A cnonce such as `alice-cnonce1`."""
+        return self._next("cnonce")
 
     def _next(self, kind: str) -> str:
         self._given[kind] += 1

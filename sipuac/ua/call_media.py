@@ -1,4 +1,4 @@
-"""The media of one call: which branch has which session, and one thing at a time.
+"""The media of one INVITE: which branch has which session, and one thing at a time.
 
 Media may take its time (Deferreds). What is asked of one session waits for what was
 asked of it before; a result that comes after its session was closed is dropped.
@@ -14,15 +14,18 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from sipuac.errors import MediaRefused, SipError
-from sipuac.media.interfaces import ILocalOffer, IMediaFactory, IMediaSession
+from sipuac.media.interfaces import IMediaSession
 from sipuac.sdp.description import SessionDescription
 from sipuac.sdp.negotiation import check_answer
+from sipuac.ua.media_opener import MediaOpener, quietly
 
 _log = Logger()
 
 Modifier = Callable[
     [SessionDescription], "SessionDescription | Deferred[SessionDescription]"
 ]
+# Those of our descriptions, and those of the callees'.
+Modifiers = tuple[Sequence[Modifier], Sequence[Modifier]]
 Applied = Callable[[str], None]
 Made = Callable[[str, SessionDescription], None]
 Refused = Callable[[str, str], None]
@@ -67,10 +70,9 @@ class CallMedia:
     """The media sessions of one INVITE, by the To tag of their branches.
 
     Args:
-        offer: Our offer; None where the callees make theirs.
-        factory: Opens the session of a branch whose callee makes the offer.
-        outgoing: Applied to each answer of ours before it is sent.
-        incoming: Applied to each description of a callee before the media gets it.
+        opener: Opens the sessions, of our offer or for those of the callees.
+        modifiers: Those for each answer of ours before it is sent, and those for each
+            description of a callee before the media gets it.
         made: Called with the branch whose offer the media has answered, and its answer.
         applied: Called with the branch whose answer the media has taken.
         refused: Called with the branch whose answer it has not, and why.
@@ -78,12 +80,9 @@ class CallMedia:
 
     __slots__ = (
         "_applied",
-        "_factory",
         "_incoming",
-        "_is_offer_closed",
         "_made",
-        "_offer",
-        "_opened",
+        "_opener",
         "_outgoing",
         "_refused",
         "_works",
@@ -91,30 +90,25 @@ class CallMedia:
 
     def __init__(
         self,
-        offer: ILocalOffer | None,
-        factory: IMediaFactory,
-        outgoing: Sequence[Modifier],
-        incoming: Sequence[Modifier],
+        opener: MediaOpener,
+        modifiers: Modifiers,
         *,
         made: Made,
         applied: Applied,
         refused: Refused,
     ) -> None:
-        self._offer = offer
-        self._factory = factory
-        self._outgoing = outgoing
-        self._incoming = incoming
+        self._opener = opener
+        self._outgoing, self._incoming = modifiers
         self._made = made
         self._applied = applied
         self._refused = refused
         self._works: dict[str, _Work] = {}
-        self._is_offer_closed = False
-        self._opened: dict[str, int] = {}
 
     def local_sdp(self, branch: str) -> str:
         """Our offer, or our answer in a branch that has one, as text."""
-        if self._offer is not None:
-            return str(self._offer.description)
+        offer = self._opener.offer
+        if offer is not None:
+            return str(offer.description)
         return str(self._works[branch].local)
 
     def session_of(self, branch: str) -> IMediaSession:
@@ -129,9 +123,8 @@ class CallMedia:
 
     def _open(self, branch: str) -> _Work | None:
         """Open the session of a branch; None, and that is told, where it refuses."""
-        opener = self._factory if self._offer is None else self._offer
         try:
-            session = opener.open(self._name_of(branch))
+            session = self._opener.open(branch)
         except Exception:
             self._explain(branch, Failure())
             return None
@@ -159,14 +152,6 @@ class CallMedia:
         else:
             work.local = result
             self._made(work.branch, result)
-
-    def _name_of(self, branch: str) -> str:
-        """A name under which nothing was opened.
-
-        A branch may lose its media and have it again, as when it answers after its 199.
-        """
-        count = self._opened[branch] = self._opened.get(branch, 0) + 1
-        return branch if count == 1 else f"{branch} ({count})"
 
     def move(self, from_branch: str, branch: str, answer: SessionDescription) -> None:
         """Give the session of one branch to another, with the other's answer."""
@@ -235,21 +220,13 @@ class CallMedia:
             return
         work.is_closed = True
         if work.working is not None:
-            _quietly(work.working.cancel, "media could not be told to stop")
-        _quietly(work.session.close, "a media session could not be closed")
-
-    def close_offer(self) -> None:
-        """No further branch will be opened."""
-        if not self._is_offer_closed:
-            self._is_offer_closed = True
-            if self._offer is not None:
-                _quietly(self._offer.close, "an offer could not be closed")
+            quietly(work.working.cancel, "media could not be told to stop")
+        quietly(work.session.close, "a media session could not be closed")
 
     def close_all(self) -> None:
-        """Close everything."""
+        """Close every session."""
         for branch in list(self._works):
             self.close(branch)
-        self.close_offer()
 
 
 def _checked(
@@ -258,11 +235,3 @@ def _checked(
     """The answer, if it is one that the offer can have (RFC 3264 section 6)."""
     check_answer(offer, answer)
     return answer
-
-
-def _quietly(action: Callable[[], object], complaint: str) -> None:
-    """Do something that the media must not make fail; a fault of it is logged."""
-    try:
-        action()
-    except Exception:
-        _log.failure(complaint)

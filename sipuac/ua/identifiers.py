@@ -1,4 +1,4 @@
-"""Branches, tags and Call-IDs that nobody can guess.
+"""Branches, tags, Call-IDs and cnonces that nobody can guess.
 
 They are what keeps strangers from answering for the peer: a response counts only with
 the branch of its request, a request only with both tags of its dialog.
@@ -25,6 +25,9 @@ class Identifiers(Protocol):
     def call_id(self) -> str:
         """A new Call-ID (RFC 3261 section 8.1.1.4)."""
 
+    def cnonce(self) -> str:
+        """A new cnonce, which no server can have foreseen (RFC 7616 section 3.4)."""
+
 
 class SystemIdentifiers:
     """Identifiers from the system's cryptographic random source.
@@ -50,6 +53,10 @@ class SystemIdentifiers:
 
     def call_id(self) -> str:
         """See `Identifiers`; 128 random bits and no host part."""
+        return self._next(32)
+
+    def cnonce(self) -> str:
+        """See `Identifiers`; 128 random bits."""
         return self._next(32)
 
     def _next(self, digits: int) -> str:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 from zope.interface import Interface, implementer
 
 if TYPE_CHECKING:
-    from sipuac.errors import CallFailed, Unreachable
+    from sipuac.errors import CallFailed, SipError, Unreachable
     from sipuac.syntax.message import Request, Response
     from sipuac.transport.interfaces import IFlow
+    from sipuac.ua.dialog_set_driver import DialogSetDriver
     from sipuac.ua.endpoint import ServerTransaction
     from sipuac.ua.events import CallEvent
     from sipuac.ua.session import Session
@@ -28,8 +29,41 @@ class IClientTransactionUser(Interface):
         """The transaction is gone: the last that is heard of it."""
 
 
+class IDialogSetUser(Interface):
+    """The user of one INVITE of ours and its dialogs."""
+
+    def call_taken(response: Response) -> None:
+        """This 2xx is the one whose call is taken."""
+
+    def call_stands(session: Session) -> None:
+        """The call, or a further one, stands."""
+
+    def invite_failed(
+        attempt: DialogSetDriver, error: SipError, response: Response | None
+    ) -> None:
+        """No call comes of it.
+
+        Args:
+            attempt: The one that says so.
+            error: Why.
+            response: The final response that says so; None where none came.
+        """
+
+    def invite_resolved(attempt: DialogSetDriver) -> None:
+        """Every branch that is known has met its fate, for now."""
+
+    def invite_forgotten(attempt: DialogSetDriver) -> None:
+        """Nothing more is expected of it: the last that is heard."""
+
+
 class IRequestHandler(Interface):
     """What answers requests of others; the endpoint asks its handlers in turn."""
+
+    def knows(request: Request) -> bool:
+        """Whether this belongs to something of the handler's own, as to a call.
+
+        Asked first and answered quickly; what no handler knows is limited by source.
+        """
 
     def request_received(
         request: Request, transaction: ServerTransaction | None, flow: IFlow

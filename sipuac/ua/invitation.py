@@ -1,118 +1,117 @@
-"""One INVITE of ours and all that comes of it.
+"""One call as the application asked for it, and all that comes of it.
 
-An `Invitation` drives a `DialogSet`: it feeds it what happens, performs what it asks
-for, and tells the application.
+An `Invitation` is what the application holds: Deferreds, events, branches, sessions.
+Each INVITE that is sent for it has a `DialogSetDriver` of its own. Dialogs belong to
+one INVITE: those of an earlier attempt are dead, but they still find their driver here
+when a late 2xx or a request of theirs comes in.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable
+from dataclasses import replace
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from sipuac.dialog import effects
-from sipuac.dialog.dialog_set import DialogSet
-from sipuac.dialog.events import (
-    Established,
-    Failed,
-    ProtocolWarning,
-)
+from sipuac.dialog import outcome
+from sipuac.dialog.events import Cancelling, Failed
 from sipuac.dialog.options import InviteOptions
 from sipuac.dialog.session_state import SessionState
-from sipuac.effects import StartTimer, StopTimer
 from sipuac.errors import (
     CallFailed,
+    Cancelled,
     LocalProtocolError,
     Redirected,
+    SipError,
     TransportFailed,
-    Unreachable,
 )
-from sipuac.media.interfaces import ILocalOffer, IMediaFactory
-from sipuac.sdp.description import SessionDescription
 from sipuac.syntax.message import Request, Response
-from sipuac.transport.interfaces import IFlow
-from sipuac.ua.branch_report import BranchReport, report_of
-from sipuac.ua.call_media import CallMedia, Modifier
-from sipuac.ua.call_report import CallReport, Observer
-from sipuac.ua.dialog_flows import DialogFlows
-from sipuac.ua.endpoint import ClientTransaction, Endpoint, ServerTransaction
+from sipuac.ua.branch_report import BranchReport
+from sipuac.ua.call_media import Modifiers
+from sipuac.ua.call_report import CallReport
+from sipuac.ua.dialog_set_driver import DialogSetDriver
+from sipuac.ua.endpoint import Endpoint, ServerTransaction
 from sipuac.ua.events import CallEvent
-from sipuac.ua.interfaces import IClientTransactionUser, IInviteDelegate
+from sipuac.ua.interfaces import IDialogSetUser
+from sipuac.ua.media_opener import MediaOpener
 from sipuac.ua.outcome import Outcome
+from sipuac.ua.retries import FailedAttempt, NextAttempt, Retries
 from sipuac.ua.session import Session
 from sipuac.ua.timer_queue import QueuedTimer
-from sipuac.ua.transaction_driver import has_our_via
 
-# No To tag, as those are tokens: the way of a CANCEL whose connection broke.
-_WAY_OF_CANCEL = " cancel"
+_log = Logger()
 
 
-@implementer(IClientTransactionUser)
+@implementer(IDialogSetUser)
 class Invitation:
-    """One INVITE and the calls that come of it; made by `Inviter.invite`.
+    """A call that was asked for, and what comes of it; made by `Inviter.invite`.
 
     Attributes:
         target: The URI that is called, as text.
-        call_id, from_tag: The identity of the attempt.
-        sessions: The calls that stand or stood, by To tag; several under `keep-all`.
+        call_id, from_tag: The identity of the call, the same in every attempt.
     """
 
     def __init__(
         self,
         endpoint: Endpoint,
-        invite: Request,
-        flow: IFlow,
+        first: NextAttempt,
         options: InviteOptions,
-        offer: ILocalOffer | None,
-        factory: IMediaFactory,
-        *,
-        outgoing: Sequence[Modifier] = (),
-        incoming: Sequence[Modifier] = (),
-        delegate: IInviteDelegate | None = None,
-        observers: Sequence[Observer] = (),
-        asked_at: float | None = None,
+        opener: MediaOpener,
+        modifiers: Modifiers,
+        reporter: CallReport,
+        retries: Retries,
         forget: Callable[[Invitation], None],
     ) -> None:
-        self.target = invite.uri_text
-        self.call_id = invite.call_id
-        self.from_tag = invite.from_tag or ""
-        self.sessions: dict[str, Session] = {}
+        """Prepare the call.
+
+        Args:
+            endpoint: Carries it.
+            first: The INVITE to begin with.
+            options: What was asked of it.
+            opener: Opens the media of its branches.
+            modifiers: Applied to our answers and to what the callees describe.
+            reporter: Tells the application what happens.
+            retries: Knows what to do about an INVITE that fails.
+            forget: Called when nothing more is expected.
+        """
+        self.target = first.invite.uri_text
+        self.call_id = first.invite.call_id
+        self.from_tag = first.invite.from_tag or ""
         self._endpoint = endpoint
-        self._clock = endpoint.clock
-        self._reporter = CallReport(
-            endpoint.clock,
-            self.call_id,
-            self.from_tag,
-            endpoint.clock.seconds() if asked_at is None else asked_at,
-            observers,
-            delegate,
-        )
-        self._hop = invite.routes[0].uri if invite.routes else invite.uri
-        self._set = DialogSet(invite, options)
-        self._flow = flow
-        self._flows = DialogFlows(endpoint, flow, is_secure=_is_secure(invite))
-        self._media = CallMedia(
-            offer,
-            factory,
-            outgoing,
-            incoming,
-            made=self._made,
-            applied=self._applied,
-            refused=self._refused,
-        )
+        self._options = options
+        self._opener = opener
+        self._modifiers = modifiers
+        self._reporter = reporter
+        self._retries = retries
         self._forget = forget
-        self._transaction: ClientTransaction | None = None
-        self._sent: Request | None = None
         self._is_stopped = False
-        self._requests: dict[int, ServerTransaction] = {}
-        self._timers: dict[str, QueuedTimer] = {}
+        self._started_at = 0.0
         self._final: Outcome[Response] = Outcome(self.cancel)
         self._established: Outcome[Session] = Outcome(self.cancel)
         self._done: Outcome[None] = Outcome()
+        self._attempt = self._make(first, options)
+        # All of them in order, and those of which something may still come.
+        self._attempts = [self._attempt]
+        self._lingering = [self._attempt]
+        # What happens between two attempts, and how long it may take.
+        self._retrying: Deferred[NextAttempt | FailedAttempt] | None = None
+        self._limit: QueuedTimer | None = None
+
+    def _make(self, attempt: NextAttempt, options: InviteOptions) -> DialogSetDriver:
+        return DialogSetDriver(
+            self._endpoint,
+            attempt.invite,
+            attempt.flow,
+            options,
+            self._opener,
+            self._modifiers,
+            self._reporter,
+            self,
+        )
 
     # For the application
 
@@ -122,9 +121,14 @@ class Invitation:
     @property
     def state(self) -> str:
         """One of the five states of `sipuac.dialog.session_state`."""
-        if self._is_stopped:
-            return SessionState.TERMINATED.value
-        return self._set.session.state.value
+        if self._retrying is not None:
+            return SessionState.ESTABLISHING.value
+        return self._attempt.state.value
+
+    @property
+    def sessions(self) -> dict[str, Session]:
+        """The calls that stand or stood, by To tag; several under `keep-all`."""
+        return self._attempt.sessions
 
     @property
     def events(self) -> deque[CallEvent]:
@@ -153,16 +157,23 @@ class Invitation:
 
     @property
     def branches(self) -> list[BranchReport]:
-        """Every branch and its fate, in the order in which they showed."""
-        return [report_of(branch) for branch in self._set.branches.values()]
+        """Every branch and its fate, attempt by attempt, as they showed."""
+        return [report for one in self._attempts for report in one.branches]
 
     def cancel(self, message: str = "cancelled by the caller") -> None:
         """End the attempt or the call in whichever way is right, and do not wait.
 
         Before the 2xx: one CANCEL, as soon as a provisional response has come. After
-        it: BYE, on the call and on every early dialog that is left.
+        it: BYE, on the call and on every early dialog that is left. Between two
+        attempts: nothing is sent, and no further one is made.
         """
-        self._endpoint.submit(self._run, self._set.hang_up, message)
+        self._endpoint.submit(self._cancel, message)
+
+    def _cancel(self, message: str) -> None:
+        if self._retrying is None:
+            self._attempt.hang_up(message)
+        else:
+            self._give_up(Cancelled(message))
 
     def hangup(self) -> Deferred[None]:
         """As `cancel`; fires when every branch has met its fate."""
@@ -171,20 +182,9 @@ class Invitation:
 
     def bye(self, to_tag: str) -> None:
         """End this one dialog by BYE; on an early one, the INVITE goes on."""
-        self._endpoint.submit(self._run, self._set.end_branch, to_tag)
+        self._endpoint.submit(self._attempt.end_branch, to_tag)
 
-    # For sessions and the inviter
-
-    def session_state(self, to_tag: str) -> SessionState:
-        """The state of the session of this branch."""
-        branch = self._set.branches.get(to_tag)
-        if branch is None or branch.session is None or self._is_stopped:
-            return SessionState.TERMINATED
-        return branch.session.state
-
-    def end_session(self, to_tag: str) -> None:
-        """BYE the session of this branch; the last one also ends what still rings."""
-        self.bye(to_tag)
+    # For the inviter
 
     def start(self) -> Deferred[None]:
         """Send the INVITE.
@@ -200,283 +200,178 @@ class Invitation:
     def _begin(self, started: Deferred[None]) -> None:
         if started.called:
             return
+        self._started_at = self._endpoint.clock.seconds()
         try:
-            self._transaction = self._endpoint.start_client(
-                self._set.invite, self._flow, self
-            )
+            self._attempt.start()
         except (LocalProtocolError, TransportFailed) as error:
             started.errback(error)
             return
-        self._sent = self._transaction.request
-        self._run(self._set.sent)
         started.callback(None)
 
     def request_received(
         self, request: Request, transaction: ServerTransaction
     ) -> None:
         """The callee sends a request in one of the dialogs."""
-        self._requests[id(request)] = transaction
-        try:
-            self._run(self._set.request_received, request)
-        finally:
-            self._requests.pop(id(request), None)
+        tag = request.from_tag or ""
+        known = (one for one in reversed(self._lingering) if one.has_branch(tag))
+        attempt = next(known, self._attempt)
+        attempt.request_received(request, transaction)
 
     def stray_success(self, response: Response) -> bool:
         """A 2xx came that no transaction passes up any more.
 
         Returns:
-            Whether it answers this INVITE.
+            Whether it answers an INVITE of this call.
 
         Raises:
             ParseError: Its Via cannot be read.
         """
-        sent = self._sent
-        if sent is None or response.from_tag != self.from_tag:
-            return False
-        if response.branch != sent.branch or not has_our_via(response, sent):
-            return False
-        self._run(self._set.response_received, response)
-        return True
+        return any(attempt.stray_success(response) for attempt in self._lingering)
 
     def stop(self) -> None:
         """The endpoint is going: close and free everything, send nothing."""
         if self._is_stopped:
             return
         self._is_stopped = True
-        if self._transaction is not None:
-            self._transaction.abandon()
-            self._transaction = None
-        self._free()
-        for to_tag in list(self.sessions):
-            self._end_session(effects.EndSession(to_tag, "local"))
+        self._stop_retrying()
+        for attempt in self._lingering:
+            attempt.stop()
+        self._opener.close()
         if not self._established.is_set:
-            error = CallFailed("the service was stopped")
-            self._reporter.report(Failed(type(error).__name__, None, str(error)))
-            self._reporter.tell("reject", error)
-            self._final.fail(error)
-            self._established.fail(error)
+            self._fail(CallFailed("the service was stopped"), None)
         self._done.succeed(None)
 
-    def _free(self) -> None:
-        for timer in self._timers.values():
-            timer.stop()
-        self._timers.clear()
-        self._flows.stop()
-        self._media.close_all()
+    # From its attempts
 
-    # From the INVITE transaction
+    def call_taken(self, response: Response) -> None:
+        """See `IDialogSetUser`."""
+        self._final.succeed(response)
 
-    def response_received(self, response: Response) -> None:
-        """See `IClientTransactionUser`."""
-        self._run(self._set.response_received, response)
-
-    def transaction_failed(self, error: Unreachable) -> None:
-        """See `IClientTransactionUser`."""
-        self._run(self._set.failed, error)
-
-    def transaction_terminated(self) -> None:
-        """See `IClientTransactionUser`."""
-        self._transaction = None
-
-    # Performing
-
-    def _run(
-        self, method: Callable[..., list[effects.Effect]], *arguments: Any
-    ) -> None:
-        if self._is_stopped:
-            return
-        for effect in method(*arguments):
-            _PERFORMERS[type(effect)](self, effect)
-
-    def _start_timer(self, effect: StartTimer) -> None:
-        self._stop_timer(StopTimer(effect.timer))
-        self._timers[effect.timer] = self._endpoint.start_timer(
-            effect.seconds, self._fire, effect.timer
-        )
-
-    def _fire(self, name: str) -> None:
-        self._timers.pop(name, None)
-        self._run(self._set.fire, name)
-
-    def _stop_timer(self, effect: StopTimer) -> None:
-        running = self._timers.pop(effect.timer, None)
-        if running is not None:
-            running.stop()
-
-    def _send_ack(self, effect: effects.SendAck) -> None:
-        self._flows.send_ack(
-            effect.branch, effect.ack, effect.next_hop, self._ack_refused
-        )
-
-    def _repeat_ack(self, effect: effects.RepeatAck) -> None:
-        self._flows.repeat_ack(effect.branch, self._ack_refused)
-
-    def _ack_refused(self, error: Unreachable) -> None:
-        self._endpoint.counters["acks-undeliverable"] += 1
-        self._reporter.report(ProtocolWarning(f"the ACK could not be sent: {error}"))
-
-    def _send_in_dialog(self, effect: effects.SendInDialog) -> None:
-        number = effect.number
-
-        def finished(result: Response | Unreachable) -> None:
-            self._endpoint.submit(self._run, self._set.request_finished, number, result)
-
-        def send(flow: IFlow) -> None:
-            sent = self._endpoint.request(effect.request, flow)
-            sent.addCallbacks(finished, failed)
-
-        def failed(failure: Failure) -> None:
-            failure.trap(Unreachable, LocalProtocolError)
-            error = failure.value
-            if not isinstance(error, Unreachable):
-                error = TransportFailed(str(error))
-            finished(error)
-
-        def refused(error: Unreachable) -> None:
-            self._reporter.report(
-                ProtocolWarning(f"{effect.request.method} could not be sent: {error}")
-            )
-            finished(error)
-
-        self._flows.send(effect.branch, effect.next_hop, send, refused)
-
-    def _send_cancel(self, effect: effects.SendCancel) -> None:
-        transaction = self._transaction
-        if transaction is None:
-            return
-
-        def send(flow: IFlow) -> None:
-            # Whatever answers the CANCEL, the INVITE ends by its own final response
-            # (9.1).
-            transaction.cancel(effect.headers, flow).addErrback(failed)
-
-        def failed(failure: Failure) -> None:
-            failure.trap(Unreachable, LocalProtocolError)
-            refused(failure.value)
-
-        def refused(error: BaseException | None) -> None:
-            self._reporter.report(
-                ProtocolWarning(f"the CANCEL was not answered: {error}")
-            )
-
-        if self._flow.is_open:
-            send(self._flow)
-        else:
-            # The connection broke, but the phones go on ringing.
-            self._flows.send(_WAY_OF_CANCEL, self._hop, send, refused)
-
-    def _abandon(self, effect: effects.AbandonInvite) -> None:
-        if self._transaction is not None:
-            self._transaction.abandon()
-            self._transaction = None
-
-    def _reply(self, effect: effects.Reply) -> None:
-        self._requests[id(effect.request)].respond(effect.response)
-
-    def _apply_answer(self, effect: effects.ApplyAnswer) -> None:
-        self._media.apply(effect.branch, effect.answer)
-
-    def _move_media(self, effect: effects.MoveMedia) -> None:
-        self._media.move(effect.from_branch, effect.branch, effect.answer)
-
-    def _replace_answer(self, effect: effects.ReplaceAnswer) -> None:
-        self._media.replace(effect.branch, effect.answer)
-
-    def _close_media(self, effect: effects.CloseMedia) -> None:
-        self._media.close(effect.branch)
-
-    def _make_answer(self, effect: effects.MakeAnswer) -> None:
-        self._media.answer(effect.branch, effect.offer)
-
-    def _made(self, branch: str, answer: SessionDescription) -> None:
-        self._endpoint.submit(self._run, self._set.answer_made, branch, answer)
-
-    def _applied(self, branch: str) -> None:
-        self._endpoint.submit(self._run, self._set.media_applied, branch)
-
-    def _refused(self, branch: str, message: str) -> None:
-        self._endpoint.submit(self._run, self._set.media_refused, branch, message)
-
-    def _take(self, effect: effects.Take) -> None:
-        self._final.succeed(effect.response)
-
-    def _establish(self, effect: effects.Establish) -> None:
-        session = Session(
-            self,
-            effect.branch,
-            self._media.local_sdp(effect.branch),
-            str(effect.remote),
-            self._media.session_of(effect.branch),
-            self._clock,
-        )
-        self.sessions[effect.branch] = session
-        self._reporter.report(
-            Established(effect.branch, session.local_sdp, session.remote_sdp)
-        )
-        self._reporter.tell("accept", session)
+    def call_stands(self, session: Session) -> None:
+        """See `IDialogSetUser`."""
         self._established.succeed(session)
 
-    def _end_session(self, effect: effects.EndSession) -> None:
-        session = self.sessions.get(effect.branch)
-        if session is not None and not session.is_over:
-            ended = session.ended_as(effect.by, effect.reason)
-            self._reporter.report(ended)
-            session.set_ended(ended)
+    def invite_failed(
+        self, attempt: DialogSetDriver, error: SipError, response: Response | None
+    ) -> None:
+        """See `IDialogSetUser`."""
+        self._go_on_after(FailedAttempt(attempt.invite, attempt.flow, error, response))
 
-    def _fail_invite(self, effect: effects.FailInvite) -> None:
-        error = effect.error
-        response = effect.response
-        if response is None and isinstance(error, CallFailed):
-            response = error.response
-        status = None if response is None else response.status
-        self._media.close_offer()
-        self._reporter.report(Failed(type(error).__name__, status, str(error)))
-        if isinstance(error, Redirected) and effect.response is not None:
-            self._reporter.tell("redirect", effect.response, error.contacts)
+    def invite_resolved(self, attempt: DialogSetDriver) -> None:
+        """See `IDialogSetUser`."""
+        self._look_whether_done()
+
+    def invite_forgotten(self, attempt: DialogSetDriver) -> None:
+        """See `IDialogSetUser`."""
+        self._lingering.remove(attempt)
+        self._look_whether_over()
+
+    # Between two attempts
+
+    def _go_on_after(self, failed: FailedAttempt) -> None:
+        """Find out what follows a failed attempt."""
+        retrying = self._retrying = self._retries.after(failed)
+        # Where that is known at once, no time may pass before the application is told.
+        is_now = retrying.called
+
+        def decided(result: NextAttempt | FailedAttempt) -> None:
+            if is_now and isinstance(result, FailedAttempt):
+                self._decided(retrying, result)
+            else:
+                self._endpoint.submit(self._decided, retrying, result)
+
+        def broken(failure: Failure) -> None:
+            if not failure.check(CancelledError):
+                _log.failure("what follows a failed INVITE", failure)
+                decided(failed)
+
+        self._limit = self._endpoint.start_timer(
+            max(0.0, self._options.answer_timeout - self._waited), self._time_out
+        )
+        retrying.addCallback(decided)
+        retrying.addErrback(broken)
+
+    @property
+    def _waited(self) -> float:
+        """Seconds since the first INVITE."""
+        return self._endpoint.clock.seconds() - self._started_at
+
+    def _decided(
+        self,
+        retrying: Deferred[NextAttempt | FailedAttempt],
+        result: NextAttempt | FailedAttempt,
+    ) -> None:
+        if self._retrying is not retrying:
+            # The call was given up before this could be begun.
+            return
+        self._stop_retrying()
+        if isinstance(result, NextAttempt):
+            self._begin_next(result)
+        else:
+            self._fail(result.error, result.response)
+
+    def _begin_next(self, attempt: NextAttempt) -> None:
+        """Send the INVITE that follows; those that failed linger."""
+        waited = self._waited
+        remaining = max(1, round(self._options.answer_timeout - waited))
+        invite = attempt.invite.replacing("Expires", str(remaining))
+        options = replace(self._options, waited=waited)
+        driver = self._make(NextAttempt(invite, attempt.flow), options)
+        try:
+            driver.start()
+        except TransportFailed as error:
+            self._go_on_after(FailedAttempt(invite, attempt.flow, error, None))
+        except LocalProtocolError as error:
+            self._fail(error, None)
+        else:
+            self._attempt = driver
+            self._attempts.append(driver)
+            self._lingering.append(driver)
+
+    def _time_out(self) -> None:
+        self._give_up(outcome.answer_timeout(self._options.answer_timeout))
+
+    def _give_up(self, error: CallFailed) -> None:
+        """End the call between two attempts: nothing is on its way."""
+        self._reporter.report(Cancelling(str(error)))
+        self._stop_retrying()
+        self._fail(error, None)
+
+    def _stop_retrying(self) -> None:
+        retrying, self._retrying = self._retrying, None
+        if self._limit is not None:
+            self._limit.stop()
+            self._limit = None
+        if retrying is not None:
+            retrying.cancel()
+
+    # Ends
+
+    def _fail(self, error: SipError, response: Response | None) -> None:
+        self._opener.close()
+        final = response
+        if final is None and isinstance(error, CallFailed):
+            final = error.response
+        status = None if final is None else final.status
+        later = error.retry_after if isinstance(error, CallFailed) else None
+        seconds = None if later is None else later.seconds
+        name = type(error).__name__
+        self._reporter.report(Failed(name, status, str(error), seconds))
+        if isinstance(error, Redirected) and response is not None:
+            self._reporter.tell("redirect", response, error.contacts)
         else:
             self._reporter.tell("reject", error)
         self._final.fail(error)
         self._established.fail(error)
 
-    def _resolved(self, effect: effects.Resolved) -> None:
-        self._done.succeed(None)
+        self._look_whether_done()
+        self._look_whether_over()
 
-    def _be_forgotten(self, effect: effects.Forget) -> None:
-        self._free()
-        self._forget(self)
+    def _look_whether_done(self) -> None:
+        if self._retrying is None and all(one.is_resolved for one in self._attempts):
+            self._done.succeed(None)
 
-    def _progress(self, effect: effects.Progress) -> None:
-        method = "trying" if effect.response.status == 100 else "progress"
-        self._reporter.tell(method, effect.response)
-
-    def _perform_report(self, effect: effects.Report) -> None:
-        self._reporter.report(effect.event)
-
-
-def _is_secure(invite: Request) -> bool:
-    return getattr(invite.uri, "is_secure", False)
-
-
-_PERFORMERS: dict[type, Callable[[Invitation, Any], None]] = {
-    StartTimer: Invitation._start_timer,
-    StopTimer: Invitation._stop_timer,
-    effects.SendAck: Invitation._send_ack,
-    effects.RepeatAck: Invitation._repeat_ack,
-    effects.SendInDialog: Invitation._send_in_dialog,
-    effects.SendCancel: Invitation._send_cancel,
-    effects.AbandonInvite: Invitation._abandon,
-    effects.Reply: Invitation._reply,
-    effects.ApplyAnswer: Invitation._apply_answer,
-    effects.MakeAnswer: Invitation._make_answer,
-    effects.ReplaceAnswer: Invitation._replace_answer,
-    effects.MoveMedia: Invitation._move_media,
-    effects.CloseMedia: Invitation._close_media,
-    effects.Report: Invitation._perform_report,
-    effects.Progress: Invitation._progress,
-    effects.Take: Invitation._take,
-    effects.Establish: Invitation._establish,
-    effects.EndSession: Invitation._end_session,
-    effects.FailInvite: Invitation._fail_invite,
-    effects.Resolved: Invitation._resolved,
-    effects.Forget: Invitation._be_forgotten,
-}
+    def _look_whether_over(self) -> None:
+        if self._retrying is None and not self._lingering:
+            self._opener.close()
+            self._forget(self)

@@ -9,6 +9,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sipuac.dialog.capabilities import ALLOW
+from sipuac.dialog.session_interval import OPTION_TAG as TIMER
+from sipuac.dialog.session_interval import SessionAsk
 from sipuac.errors import LocalProtocolError, ParseError
 from sipuac.sdp.description import SessionDescription
 from sipuac.syntax.fields import NameAddress, check_header
@@ -65,6 +67,8 @@ _OWN_FIELDS = frozenset(
         "Allow",
         "Supported",
         "User-Agent",
+        "Session-Expires",
+        "Min-SE",
     )
 )
 
@@ -80,21 +84,30 @@ class Caller:
         identity: The From field, without a tag.
         proxy: The outbound proxy; None for none.
         user_agent: The User-Agent field; None leaves it out.
+        service_routes: The way that our registrar wants, after the proxy (RFC 3608).
     """
 
     identity: NameAddress
     proxy: SipUri | None
     user_agent: str | None
+    service_routes: tuple[NameAddress, ...] = ()
 
     @property
     def is_anonymous(self) -> bool:
         """Whether From says nothing of who calls (RFC 3323 section 4.1.1.3)."""
-        uri = self.identity.uri
-        return isinstance(uri, SipUri) and uri.host.lower() == _ANONYMOUS_HOST
+        return is_anonymous(self.identity)
 
     def next_hop(self, target: Uri) -> Uri:
         """The URI whose servers get the INVITE (RFC 3261 section 8.1.2)."""
-        return target if self.proxy is None else self.proxy
+        if self.proxy is not None:
+            return self.proxy
+        return self.service_routes[0].uri if self.service_routes else target
+
+
+def is_anonymous(identity: NameAddress) -> bool:
+    """Whether this says nothing of who it is (RFC 3323 section 4.1.1.3)."""
+    uri = identity.uri
+    return isinstance(uri, SipUri) and uri.host.lower() == _ANONYMOUS_HOST
 
 
 def parse_identity(identity: str) -> NameAddress:
@@ -216,7 +229,9 @@ def fields_of_target(target: str, asked: Fields) -> Fields:
 
 
 def extension_fields(reliable: str, *, wants_199: bool) -> Fields:
-    """The extensions that an INVITE supports or requires (RFC 3262 4, RFC 6228 4).
+    """The extensions that an INVITE supports or requires.
+
+    RFC 3262 section 4, RFC 6228 section 4 and RFC 4028 section 7.1.
 
     Args:
         reliable: One of `RELIABILITIES`: whether a callee that cannot send provisional
@@ -224,9 +239,30 @@ def extension_fields(reliable: str, *, wants_199: bool) -> Fields:
         wants_199: Whether to be told of early dialogs that end; not together with
             `Require: 100rel`, as each 199 would then have to be sent reliably.
     """
+    # RFC 4028 7.1: `timer` is said by all who know it, wanted or not.
     if reliable == "required":
-        return [("Require", "100rel")]
-    return [("Supported", "100rel, 199" if wants_199 else "100rel")]
+        return [("Require", "100rel"), ("Supported", TIMER)]
+    tags = ["100rel", "199", TIMER] if wants_199 else ["100rel", TIMER]
+    return [("Supported", ", ".join(tags))]
+
+
+def session_ask(session_expires: int | None, min_se: int | None) -> SessionAsk:
+    """The session timer that an INVITE asks for (RFC 4028 section 7.1).
+
+    Args:
+        session_expires: Seconds, 90 or more; None to ask for none.
+        min_se: Seconds, 90 or more; None to send no Min-SE.
+
+    Raises:
+        LocalProtocolError: One of them is no such number, or the first is less than
+            the second.
+    """
+    for name, seconds in (("session_expires", session_expires), ("min_se", min_se)):
+        if seconds is None:
+            continue
+        if not isinstance(seconds, int) or not seconds < 2**31:
+            raise LocalProtocolError(f"{name} must be a whole number of seconds")
+    return SessionAsk(session_expires, min_se)
 
 
 def build_invite(
@@ -253,6 +289,7 @@ def build_invite(
     rows: Fields = []
     if caller.proxy is not None:
         rows.append(("Route", f"<{caller.proxy}>"))
+    rows.extend(("Route", str(route)) for route in caller.service_routes)
     sender = caller.identity.with_parameter("tag", identifiers.tag())
     rows.append(("Max-Forwards", "70"))
     rows.append(("From", str(sender)))
@@ -260,7 +297,8 @@ def build_invite(
     rows.append(("To", f"<{callee}>"))
     rows.append(("Call-ID", identifiers.call_id()))
     rows.append(("CSeq", "1 INVITE"))
-    rows.append(("Contact", _contact(caller, target, flow)))
+    hop = caller.next_hop(target)
+    rows.append(("Contact", contact_of(caller.identity, target, hop, flow)))
     rows.append(("Allow", ALLOW))
     # RFC 3323 section 4.1: nor do the optional fields of an anonymous call.
     if caller.user_agent is not None and not caller.is_anonymous:
@@ -272,14 +310,22 @@ def build_invite(
     return Request("INVITE", target, rows, offer.render())
 
 
-def _contact(caller: Caller, target: Uri, flow: IFlow) -> str:
-    """Where requests of the callee find us (RFC 3261 section 8.1.1.8)."""
+def contact_of(identity: NameAddress, target: Uri, hop: Uri, flow: IFlow) -> str:
+    """Where requests of the callee find us (RFC 3261 section 8.1.1.8).
+
+    Args:
+        identity: Who calls.
+        target: The Request-URI.
+        hop: The top Route, or the Request-URI where there is none.
+        flow: What the request goes over.
+
+    Raises:
+        TransportFailed: There is no way for the flow.
+    """
     host, port = flow.sent_by
-    uris = (target, caller.next_hop(target))
-    is_secure = any(isinstance(uri, SipUri) and uri.is_secure for uri in uris)
-    identity = caller.identity.uri
-    user = identity.user if isinstance(identity, SipUri) else None
-    if caller.is_anonymous:
+    is_secure = any(isinstance(uri, SipUri) and uri.is_secure for uri in (target, hop))
+    user = identity.uri.user if isinstance(identity.uri, SipUri) else None
+    if is_anonymous(identity):
         # "it MAY also make sense to omit the username altogether" (RFC 3323 4.1.1.2).
         user = None
     transport = flow.transport.lower()
@@ -288,3 +334,14 @@ def _contact(caller: Caller, target: Uri, flow: IFlow) -> str:
         parameters = (("transport", transport),)
     scheme = "sips" if is_secure else "sip"
     return f"<{SipUri(scheme, user, None, host, port, parameters)}>"
+
+
+def next_hop(invite: Request) -> Uri:
+    """The URI whose servers get an INVITE (RFC 3261 section 8.1.2)."""
+    return invite.routes[0].uri if invite.routes else invite.uri
+
+
+def is_secure_call(invite: Request) -> bool:
+    """Whether everything must go over TLS: the target is a SIPS URI."""
+    uri = invite.uri
+    return isinstance(uri, SipUri) and uri.is_secure

@@ -5,14 +5,12 @@ Nothing leaves before everything that was asked for is known to be possible.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 from twisted.internet.defer import (
     CancelledError,
     Deferred,
-    inlineCallbacks,
-    maybeDeferred,
 )
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -21,14 +19,20 @@ from zope.interface import implementer
 from sipuac._version import __version__
 from sipuac.dialog.fork_policy import POLICIES, ForkPolicy
 from sipuac.dialog.options import InviteOptions, default_policy
+from sipuac.dialog.retry_rules import (
+    FewerExtensions,
+    LongerInterval,
+    RetryRule,
+    SipForTel,
+)
 from sipuac.errors import LocalProtocolError
-from sipuac.media.interfaces import ILocalOffer, IMediaFactory, IMediaSession
-from sipuac.sdp.description import SessionDescription
-from sipuac.syntax.fields import check_header
+from sipuac.media.interfaces import IMediaFactory
+from sipuac.syntax.fields import NameAddress, check_header
 from sipuac.syntax.message import Request, Response
-from sipuac.syntax.uri import SipUri, Uri
+from sipuac.syntax.uri import SipUri
 from sipuac.transport.interfaces import IFlow
-from sipuac.ua.call_media import Modifier, modified
+from sipuac.ua.call_media import Modifier
+from sipuac.ua.call_setup import CallSetup, Listeners
 from sipuac.ua.endpoint import Endpoint, ServerTransaction
 from sipuac.ua.events import CallEvent
 from sipuac.ua.interfaces import IInviteDelegate, IRequestHandler
@@ -37,8 +41,6 @@ from sipuac.ua.invite_request import (
     FORK_PREFERENCES,
     RELIABILITIES,
     Caller,
-    Fields,
-    build_invite,
     checked_headers,
     extension_fields,
     fields_of_target,
@@ -46,6 +48,7 @@ from sipuac.ua.invite_request import (
     parse_identity,
     parse_proxy,
     parse_target,
+    session_ask,
 )
 from sipuac.ua.outcome import Outcome
 from sipuac.ua.session import Session
@@ -54,7 +57,6 @@ __all__ = [
     "DEFAULT_USER_AGENT",
     "FORK_PREFERENCES",
     "Inviter",
-    "ModifiedOffer",
     "parse_identity",
     "parse_proxy",
 ]
@@ -64,25 +66,6 @@ _T = TypeVar("_T")
 _log = Logger()
 
 DEFAULT_USER_AGENT = f"sipuac/{__version__}"
-
-
-@implementer(ILocalOffer)
-class ModifiedOffer:
-    """An offer as the modifiers left it, over the media's own."""
-
-    __slots__ = ("_offer", "description")
-
-    def __init__(self, offer: ILocalOffer, description: SessionDescription) -> None:
-        self._offer = offer
-        self.description = description
-
-    def open(self, branch: str) -> IMediaSession:
-        """See `ILocalOffer`."""
-        return self._offer.open(branch)
-
-    def close(self) -> None:
-        """See `ILocalOffer`."""
-        self._offer.close()
 
 
 @implementer(IRequestHandler)
@@ -96,6 +79,9 @@ class Inviter:
         media: Makes the media of calls that bring none of their own.
         user_agent: The User-Agent field; None leaves it out.
         max_calls: How many attempts and calls are kept at a time; more are refused.
+
+    Attributes:
+        service_routes: The way of INVITEs to come, as our registrar gave it.
 
     Raises:
         LocalProtocolError: The identity or the proxy is no usable URI.
@@ -114,8 +100,9 @@ class Inviter:
         self.identity = parse_identity(identity)
         self.proxy = None if proxy is None else parse_proxy(proxy)
         self.endpoint = endpoint
+        self.service_routes: tuple[NameAddress, ...] = ()
         self._media = media
-        self._user_agent = user_agent
+        self.user_agent = user_agent
         self._unsent: list[Deferred[Invitation]] = []
         self._is_drained = False
         if user_agent is not None:
@@ -172,6 +159,8 @@ class Inviter:
         fork_hold: float = 4.0,
         fork_grace: float = 4.0,
         max_extras: int = 8,
+        session_expires: int | None = None,
+        min_se: int | None = None,
         delegate: IInviteDelegate | None = None,
     ) -> Deferred[Invitation]:
         """Send an INVITE.
@@ -198,6 +187,9 @@ class Inviter:
             answer_timeout: Seconds; sent as Expires, then CANCEL.
             fork_hold, fork_grace: Seconds; see `InviteOptions`.
             max_extras: How many extra forks are ended before the call fails.
+            session_expires: Seconds, 90 or more, after which a call that nobody has
+                refreshed is over (RFC 4028); None to ask for no session timer.
+            min_se: The shortest session interval, in seconds, that is accepted.
             delegate: Hears what happens.
 
         Returns:
@@ -234,6 +226,7 @@ class Inviter:
             options.check()
             extra = checked_headers(headers, has_proxy=self.proxy is not None)
             extra += fields_of_target(target, extra)
+            session = session_ask(session_expires, min_se)
         except LocalProtocolError as error:
             return _refused(str(error))
         if len(self._invitations) >= self._max_calls:
@@ -241,16 +234,31 @@ class Inviter:
         fields = extension_fields(reliable, wants_199=early_media or without_sdp)
         if early_media:
             fields += fork_preference_fields(fork_preference, extra)
+        fields += session.fields()
         fields += extra
         fields.append(("Expires", str(max(1, round(answer_timeout)))))
-        both_modifiers = (tuple(modifiers), tuple(answer_modifiers))
-        return self._begin(
-            self._send(uri, fields, options, factory, both_modifiers, delegate)
+        setup = CallSetup(
+            self.endpoint,
+            self.caller,
+            uri,
+            fields,
+            options,
+            factory,
+            (tuple(modifiers), tuple(answer_modifiers)),
+            self._rules(),
         )
+        listeners = Listeners(self._observers, delegate, self._keep, self._forget)
+        return self._begin(setup.run(listeners))
 
     @property
-    def _caller(self) -> Caller:
-        return Caller(self.identity, self.proxy, self._user_agent)
+    def caller(self) -> Caller:
+        """Who calls, and through what."""
+        return Caller(self.identity, self.proxy, self.user_agent, self.service_routes)
+
+    def _rules(self) -> list[RetryRule]:
+        uri = self.identity.uri if self.proxy is None else self.proxy
+        domain = uri.host if isinstance(uri, SipUri) else None
+        return [LongerInterval(), FewerExtensions(), SipForTel(domain)]
 
     def _begin(self, sending: Deferred[Invitation]) -> Deferred[Invitation]:
         """Keep what is not sent yet, so that `drain` finds it."""
@@ -266,66 +274,11 @@ class Inviter:
                 raise LocalProtocolError("no calls are placed any more")
         return result
 
-    @inlineCallbacks
-    def _send(
-        self,
-        uri: Uri,
-        fields: Fields,
-        options: InviteOptions,
-        factory: IMediaFactory,
-        modifiers: tuple[Sequence[Modifier], Sequence[Modifier]],
-        delegate: IInviteDelegate | None,
-    ) -> Generator[Deferred[Any], Any, Invitation]:
-        asked_at = self.endpoint.clock.seconds()
-        outgoing, incoming = modifiers
-        offer: ILocalOffer | None = None
-        if not options.is_offerless:
-            offer = yield maybeDeferred(factory.offer)
-        try:
-            if offer is not None:
-                description: SessionDescription = yield modified(
-                    offer.description, outgoing
-                )
-                offer = ModifiedOffer(offer, description)
-            is_secure = isinstance(uri, SipUri) and uri.is_secure
-            caller = self._caller
-            hop = caller.next_hop(uri)
-            flow: IFlow = yield self.endpoint.flow_to(hop, is_secure=is_secure)
-            invitation = Invitation(
-                self.endpoint,
-                build_invite(
-                    caller,
-                    uri,
-                    flow,
-                    fields,
-                    None if offer is None else offer.description,
-                    self.endpoint.identifiers,
-                ),
-                flow,
-                options,
-                offer,
-                factory,
-                outgoing=outgoing,
-                incoming=incoming,
-                delegate=delegate,
-                observers=self._observers,
-                asked_at=asked_at,
-                forget=self._forget,
-            )
-            self._invitations[invitation.call_id] = invitation
-            try:
-                yield invitation.start()
-            except BaseException:
-                self._forget(invitation)
-                raise
-        except BaseException:
-            # Also GeneratorExit and CancelledError: the offer is ours to close.
-            if offer is not None:
-                offer.close()
-            raise
-        return invitation
-
     # What comes in
+
+    def knows(self, request: Request) -> bool:
+        """See `IRequestHandler`: a request in a dialog of one of our calls."""
+        return request.call_id in self._invitations
 
     def request_received(
         self, request: Request, transaction: ServerTransaction | None, flow: IFlow
@@ -343,6 +296,9 @@ class Inviter:
     def _stray_success(self, response: Response, flow: IFlow) -> bool:
         invitation = self._invitations.get(response.call_id)
         return invitation is not None and invitation.stray_success(response)
+
+    def _keep(self, invitation: Invitation) -> None:
+        self._invitations[invitation.call_id] = invitation
 
     def _forget(self, invitation: Invitation) -> None:
         self._invitations.pop(invitation.call_id, None)

@@ -26,6 +26,7 @@ from sipuac.dialog.events import (
     ProtocolWarning,
     Provisional,
     RedirectedTo,
+    Retrying,
     Trying,
 )
 from sipuac.ua.events import CallEvent
@@ -36,6 +37,8 @@ _ACTIONS = {
     "cancel-extra": "one fork too many",
     "hold": "a further branch, held until it was known whether the first one lived",
     "move-media": "a further branch, which gets the media",
+    "adopt": "a further branch, which takes the call by a fresh offer",
+    "collect": "a further branch, with a media session of its own",
     "take": "a further branch, which takes the call",
     "release": "a further answer, released by ACK and BYE",
     "keep": "a further answer, kept as a call of its own",
@@ -129,6 +132,8 @@ def describe(body: Event, letters: Mapping[str, str]) -> str:
         return f"cancelling: {body.message}" if body.message else "cancelling"
     if isinstance(body, RedirectedTo):
         return f"redirected ({body.status}) to {', '.join(body.contacts)}"
+    if isinstance(body, Retrying):
+        return f"{body.status} {body.reason}: tried again {body.action}"
     if isinstance(body, Ended):
         if body.duration is None:
             return "ended: cancelled before an answer"

@@ -13,7 +13,7 @@ from sipuac.media.interfaces import IMediaSession
 from sipuac.ua.outcome import Outcome
 
 if TYPE_CHECKING:
-    from sipuac.ua.invitation import Invitation
+    from sipuac.ua.dialog_set_driver import DialogSetDriver
 
 
 class Session:
@@ -27,9 +27,9 @@ class Session:
 
     __slots__ = (
         "_clock",
+        "_driver",
         "_duration",
         "_ended",
-        "_invitation",
         "_started",
         "local_sdp",
         "media",
@@ -39,14 +39,14 @@ class Session:
 
     def __init__(
         self,
-        invitation: Invitation,
+        driver: DialogSetDriver,
         to_tag: str,
         local_sdp: str,
         remote_sdp: str,
         media: IMediaSession,
         clock: IReactorTime,
     ) -> None:
-        self._invitation = invitation
+        self._driver = driver
         self.to_tag = to_tag
         self.local_sdp = local_sdp
         self.remote_sdp = remote_sdp
@@ -62,12 +62,12 @@ class Session:
     @property
     def call_id(self) -> str:
         """The Call-ID."""
-        return self._invitation.call_id
+        return self._driver.call_id
 
     @property
     def state(self) -> str:
         """One of the five states of `sipuac.dialog.session_state`."""
-        return self._invitation.session_state(self.to_tag).value
+        return self._driver.session_state(self.to_tag).value
 
     @property
     def ended(self) -> Deferred[Ended]:
@@ -87,8 +87,8 @@ class Session:
         Harmless where it is ending already.
         """
         over = self._ended.deferred()
-        if self._invitation.session_state(self.to_tag) is SessionState.ESTABLISHED:
-            self._invitation.end_session(self.to_tag)
+        if self._driver.session_state(self.to_tag) is SessionState.ESTABLISHED:
+            self._driver.end_session(self.to_tag)
         return over
 
     def hangup(self) -> Deferred[Ended]:
@@ -99,7 +99,7 @@ class Session:
         """The same as `hangup`: after a 2xx nothing is cancelled any more."""
         return self.bye()
 
-    # For the invitation
+    # For the driver of its dialogs
 
     @property
     def is_over(self) -> bool:

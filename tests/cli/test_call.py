@@ -198,6 +198,19 @@ class CompletedCallTests(OneShotCallTestCase):
         self.assertEqual(self.status_of(running), 0)
         self.assertEqual(self.names()[-2:], ["ended", "ended"])
 
+    def test_collect(self) -> None:
+        """Under `collect` the early media of each dialog is told of by itself."""
+        self.phone("desk", early_media(0.1))
+        self.phone("mobile", early_media(0.3), answer(1.0), hang_up(1.0))
+        self.ring()
+        options = {"early_media": True, "on_fork": "collect"}
+        self.assertEqual(self.status_of(self.place(invite_options=options)), 0)
+        early = [line for line in self.lines() if line["event"] == "early-media"]
+        (forked,) = [line for line in self.lines() if line["event"] == "forked"][:1]
+        self.assertEqual(len({line["to_tag"] for line in early}), 2)
+        self.assertEqual(forked["action"], "collect")
+        self.assertEqual(forked["to_tag"], early[1]["to_tag"])
+
 
 class FailedCallTests(OneShotCallTestCase):
     """Tests of the exit statuses of calls that fail."""

@@ -184,6 +184,8 @@ def own_request(
     ]
     if method == "UPDATE":
         rows.append(("Contact", CONTACT))
+    if method != "ACK":
+        rows.append(("Supported", "timer"))
     rows += headers
     if body:
         rows.append(("Content-Type", "application/sdp"))
@@ -271,6 +273,21 @@ def taken(said: Response, tag: str = "a") -> list[Effect]:
 def applied(tag: str, port: int) -> ApplyAnswer:
     """The media gets the answer with this port."""
     return ApplyAnswer(tag, answer(port))
+
+
+def limited(tag: str = "a") -> StartTimer:
+    """The callee has answered: the media has so long to take the answer."""
+    return StartTimer(f"media {tag}", 8.0)
+
+
+def unlimited(tag: str = "a") -> StopTimer:
+    """The media is done with it, or has lost it."""
+    return StopTimer(f"media {tag}")
+
+
+def stopped(tag: str = "a") -> list[Effect]:
+    """The media of this phone is freed while it works on the answer of the 2xx."""
+    return [unlimited(tag), closed(tag)]
 
 
 LINGER = 32.0

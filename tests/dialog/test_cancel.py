@@ -37,6 +37,8 @@ from tests.dialog.messages import (
     closed,
     peer_request,
     progress,
+    stopped,
+    unlimited,
 )
 
 CANCEL = SendCancel((because(487, "Cancelled by the caller"),))
@@ -262,7 +264,7 @@ class HangUpTests(DialogCase):
         effects = dialogs.hang_up()
         error = self.failure(effects)
         self.assertIsInstance(error, Cancelled)
-        self.assertEqual(effects, [closed("a"), bye("a", 1), FailInvite(error)])
+        self.assertEqual(effects, [*stopped("a"), bye("a", 1), FailInvite(error)])
         self.assertEqual(self.answer_request(1, 200), [Resolved()])
 
     def test_other_early_dialogs_get_bye_too(self) -> None:
@@ -372,5 +374,6 @@ class EndBranchTests(DialogCase):
         """A call that stands is told with both descriptions, once."""
         dialogs = self.begin()
         self.receive(200, port=2000)
-        self.assertEqual(dialogs.media_applied("a"), [Establish("a", answer(2000))])
+        stands = [unlimited("a"), Establish("a", answer(2000))]
+        self.assertEqual(dialogs.media_applied("a"), stands)
         self.assertEqual(dialogs.media_applied("a"), [])

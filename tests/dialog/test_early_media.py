@@ -29,8 +29,11 @@ from tests.dialog.messages import (
     bye,
     closed,
     forked,
+    limited,
     progress,
+    stopped,
     taken,
+    unlimited,
 )
 
 
@@ -73,15 +76,16 @@ class EarlyMediaColumnTests(DialogCase):
         dialogs = self.early_media()
         self.receive(183, port=2000)
         said, effects = self.receive(200)
-        self.assertEqual(effects, [*accepted(), ack(), *taken(said)])
-        self.assertEqual(dialogs.media_applied("a"), [Establish("a", answer(2000))])
+        self.assertEqual(effects, [*accepted(), ack(), *taken(said), limited()])
+        stands = [unlimited(), Establish("a", answer(2000))]
+        self.assertEqual(dialogs.media_applied("a"), stands)
 
     def test_2xx_without_any_1xx(self) -> None:
         """A description that comes first in the 2xx is applied then."""
         self.early_media()
         said, effects = self.receive(200, port=2000)
         self.assertEqual(
-            effects, [*accepted(), ack(), *taken(said), applied("a", 2000)]
+            effects, [*accepted(), ack(), *taken(said), applied("a", 2000), limited()]
         )
 
     def test_2xx_without_description(self) -> None:
@@ -131,7 +135,7 @@ class EarlyMediaColumnTests(DialogCase):
         self.receive(200)
         effects = dialogs.media_refused("a", "no codec")
         failure = effects.pop()
-        self.assertEqual(effects, [closed("a"), bye("a", 1, NOT_ACCEPTABLE)])
+        self.assertEqual(effects, [*stopped(), bye("a", 1, NOT_ACCEPTABLE)])
         assert isinstance(failure, FailInvite)
         self.assertIsInstance(failure.error, MediaRefused)
 
@@ -165,7 +169,8 @@ class EarlyMediaColumnTests(DialogCase):
             self.receive(199, "a")
             said, effects = self.receive(200, "a")
             self.assertEqual(
-                effects, [*accepted(), ack(), *taken(said), applied("a", 2000)]
+                effects,
+                [*accepted(), ack(), *taken(said), applied("a", 2000), limited()],
             )
 
     def test_a_refusal_closes_the_media(self) -> None:

@@ -25,6 +25,7 @@ from tests.dialog.messages import (
     closed,
     forked,
     hop,
+    limited,
     peer_request,
     probe,
     progress,
@@ -135,10 +136,16 @@ class ProbeTests(HoldCase):
 
     def test_dead_and_media_that_takes_one_answer(self) -> None:
         """The newcomer rings on, without the media."""
-        self.newcomer(port=3000, can_replace_answer=False)
+        self.newcomer(port=3000, can_replace_answer=False, can_fork_offer=False)
         effects = self.answer_request(1, 481)
         self.assertEqual(effects[-1], UNHOLD)
         self.assertTrue(self.set.branches["b"].is_early)
+
+    def test_dead_and_media_that_forks_its_offer(self) -> None:
+        """The newcomer has a session of its own by the same offer."""
+        self.newcomer(port=3000, can_replace_answer=False)
+        effects = self.answer_request(1, 481)
+        self.assertEqual(effects[-2:], [UNHOLD, applied("b", 3000)])
 
     def test_unknown(self) -> None:
         """Anything else: unknown, and while unknown nobody is ended. At the hold limit
@@ -236,6 +243,7 @@ class NewsTests(HoldCase):
                 forked("b", "take", said),
                 *taken(said, "b"),
                 MoveMedia("a", "b", answer(3000)),
+                limited("b"),
                 forked("a", "cancel-extra"),
                 bye("a", 2, ANOTHER_HAS_MEDIA, 3),
             ],

@@ -30,6 +30,7 @@ from sipuac.errors import (
     MissingSessionDescription,
 )
 from sipuac.sdp.negotiation import refusing_answer
+from sipuac.sdp.patterns import State
 from tests.dialog.messages import (
     NOT_ACCEPTABLE,
     NOT_WANTED,
@@ -346,6 +347,16 @@ class SuccessTests(OfferlessCase):
                 Establish("a", answer(2000)),
             ],
         )
+        self.answer_request(1, 200)
+        self.assertIs(self.set.branches["a"].exchange.state, State.STABLE)
+
+    def test_a_2xx_before_the_answer_to_our_prack(self) -> None:
+        """The exchange is as complete as where they come in order."""
+        self.receive(183, rseq=1, port=2000)
+        self.made()
+        self.receive(200)
+        self.answer_request(1, 200)
+        self.assertIs(self.set.branches["a"].exchange.state, State.STABLE)
 
     def test_a_2xx_after_the_199(self) -> None:
         """The media that had answered is gone: ACK, BYE, MediaRefused."""

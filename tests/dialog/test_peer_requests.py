@@ -27,6 +27,7 @@ from tests.dialog.messages import (
     hop,
     peer_request,
     reply,
+    stopped,
 )
 
 ALLOW = ("Allow", "INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK")
@@ -266,7 +267,7 @@ class ConfirmedTests(PeerCase):
         self.assertIs(type(error), CallFailed)
         self.assertEqual(
             effects,
-            [reply(request, 200), closed("a"), FailInvite(error), Resolved()],
+            [reply(request, 200), *stopped(), FailInvite(error), Resolved()],
         )
         self.assertEqual(self.set.media_applied("a"), [])
 

@@ -48,9 +48,12 @@ from tests.dialog.messages import (
     bye,
     closed,
     forked,
+    limited,
     peer_request,
     progress,
+    stopped,
     taken,
+    unlimited,
 )
 
 
@@ -80,7 +83,14 @@ class FirstAnswerTests(DialogCase):
         self.receive(183, "b", port=3000)
         said, effects = self.receive(200, "b")
         self.assertEqual(
-            effects, [*accepted(), ack("b"), *taken(said, "b"), applied("b", 3000)]
+            effects,
+            [
+                *accepted(),
+                ack("b"),
+                *taken(said, "b"),
+                applied("b", 3000),
+                limited("b"),
+            ],
         )
 
     def test_a_2xx_out_of_nowhere(self) -> None:
@@ -98,6 +108,7 @@ class FirstAnswerTests(DialogCase):
                 forked("b", "take", said),
                 *taken(said, "b"),
                 applied("b", 3000),
+                limited("b"),
             ],
         )
 
@@ -116,11 +127,12 @@ class FirstAnswerTests(DialogCase):
                 forked("b", "take", said),
                 *taken(said, "b"),
                 MoveMedia("a", "b", answer(3000)),
+                limited("b"),
             ],
         )
         moved = Report(MediaMoved("b", "a"))
         stands = Establish("b", answer(3000))
-        self.assertEqual(self.set.media_applied("b"), [moved, stands])
+        self.assertEqual(self.set.media_applied("b"), [unlimited("b"), moved, stands])
 
 
 class KeepAllTests(DialogCase):
@@ -137,13 +149,13 @@ class KeepAllTests(DialogCase):
         effects = self.two_calls()
         self.assertEqual(
             [e for e in effects if not isinstance(e, Report | Take)],
-            [ack("b"), applied("b", 3000)],
+            [ack("b"), applied("b", 3000), limited("b")],
         )
         self.assertEqual(self.events(effects, Answered), [Answered(200, "b")])
         self.assertEqual(
             self.events(effects, Forked), [Forked("b", "keep", "<sip:b@b.example>")]
         )
-        stands = [Establish("b", answer(3000))]
+        stands = [unlimited("b"), Establish("b", answer(3000))]
         self.assertEqual(self.set.media_applied("b"), stands)
 
     def test_each_ends_by_itself(self) -> None:
@@ -181,7 +193,7 @@ class KeepAllTests(DialogCase):
                 effects = self.set.end_branch("a")
             self.assertEqual(self.of_kind(effects, FailInvite), [])
             self.assertEqual(self.of_kind(effects, CloseMedia), [closed("a")])
-            stands = [Establish("b", answer(3000))]
+            stands = [unlimited("b"), Establish("b", answer(3000))]
             self.assertEqual(self.set.media_applied("b"), stands)
             self.assertEqual(self.set.session.state, SessionState.ESTABLISHED)
 
@@ -221,17 +233,21 @@ class KeepAllTests(DialogCase):
         self.assertIs(type(error), CallFailed)
 
     def test_media_that_forks_but_cannot_replace(self) -> None:
-        """With early media the winner gets a session of its own, the other's closes."""
-        how = {"has_early_media": True, "can_replace_answer": False}
-        self.begin(policy=KeepAll(), **how)
-        self.with_early_media("a")
-        said, effects = self.receive(200, "b", port=3000)
-        self.assertEqual(
-            effects[4:], [*taken(said, "b"), closed("a"), applied("b", 3000)]
-        )
-        self.assertEqual(effects[3], forked("b", "take", said))
-        effects = self.receive(200, "a")[1]
-        self.assertEqual(effects[-1], applied("a", 2000))
+        """With early media the winner gets a session of its own, whether or not the
+        media could replace its answer; the other's closes when the call stands.
+        """
+        for can_replace in (False, True):
+            how = {"has_early_media": True, "can_replace_answer": can_replace}
+            self.begin(policy=KeepAll(), **how)
+            self.with_early_media("a")
+            said, effects = self.receive(200, "b", port=3000)
+            self.assertEqual(effects[3], forked("b", "take", said))
+            starts = [applied("b", 3000), limited("b")]
+            self.assertEqual(effects[4:], [*taken(said, "b"), *starts])
+            stands = [unlimited("b"), Establish("b", answer(3000)), closed("a")]
+            self.assertEqual(self.set.media_applied("b"), stands)
+            effects = self.receive(200, "a")[1]
+            self.assertEqual(effects[-2:], [applied("a", 2000), limited("a")])
 
 
 class CancelExtrasTests(DialogCase):
@@ -253,13 +269,14 @@ class CancelExtrasTests(DialogCase):
                 forked("b", "take", said),
                 *taken(said, "b"),
                 MoveMedia("a", "b", answer(3000)),
+                limited("b"),
                 forked("a", "cancel-extra"),
                 bye("a", 1, ANOTHER_HAS_MEDIA),
             ],
         )
         moved = Report(MediaMoved("b", "a"))
         stands = Establish("b", answer(3000))
-        self.assertEqual(self.set.media_applied("b"), [moved, stands])
+        self.assertEqual(self.set.media_applied("b"), [unlimited("b"), moved, stands])
 
     def test_the_old_media_still_works(self) -> None:
         """The media may move before it has its first answer; the old result is void."""
@@ -277,7 +294,8 @@ class CancelExtrasTests(DialogCase):
         self.receive(200, "b", port=3000)
         effects = self.set.media_refused("b", "no")
         self.assertEqual(
-            effects[:2], [closed("b"), bye("b", 2, because(488, "Not acceptable here"))]
+            effects[:3],
+            [*stopped("b"), bye("b", 2, because(488, "Not acceptable here"))],
         )
         self.assertEqual(len(self.of_kind(effects, FailInvite)), 1)
 
@@ -332,6 +350,7 @@ class FollowTests(DialogCase):
                 forked("a", "take", said),
                 *taken(said),
                 MoveMedia("b", "a", answer(2000)),
+                limited("a"),
             ],
         )
         said, effects = self.receive(200, "b", port=3000)

@@ -34,10 +34,12 @@ from tests.dialog.messages import (
     bye,
     closed,
     forked,
+    limited,
     prack,
     probe,
     progress,
     taken,
+    unlimited,
 )
 
 NOT_ACCEPTED = because(487, "The PRACK was not accepted")
@@ -152,7 +154,7 @@ class ReliableAnswerTests(DialogCase):
         self.assertEqual(effects, [*progress(said), prack("a", 1)])
         said, effects = self.receive(200)
         self.assertEqual(
-            effects, [*accepted(), ack(), *taken(said), applied("a", 2000)]
+            effects, [*accepted(), ack(), *taken(said), applied("a", 2000), limited()]
         )
 
     def test_early_media(self) -> None:
@@ -184,12 +186,12 @@ class ReliableAnswerTests(DialogCase):
         self.receive(183, rseq=1, port=3000)
         self.assertEqual(dialogs.branches["a"].remote, answer(3000))
         said, effects = self.receive(200, port=4000)
-        self.assertEqual(effects[-1], applied("a", 3000))
+        self.assertEqual(effects[-2:], [applied("a", 3000), limited()])
         dialogs = self.begin(answer="final")
         self.receive(183, port=2000)
         said, effects = self.receive(200, port=3000)
         self.assertEqual(
-            effects, [*accepted(), ack(), *taken(said), applied("a", 3000)]
+            effects, [*accepted(), ack(), *taken(said), applied("a", 3000), limited()]
         )
 
     def test_final_with_early_media(self) -> None:
@@ -198,8 +200,11 @@ class ReliableAnswerTests(DialogCase):
         self.with_early_media()
         said, effects = self.receive(200, port=3000)
         replaced = ReplaceAnswer("a", answer(3000))
-        self.assertEqual(effects, [*accepted(), ack(), replaced, *taken(said)])
-        self.assertEqual(dialogs.media_applied("a"), [Establish("a", answer(3000))])
+        self.assertEqual(
+            effects, [*accepted(), ack(), replaced, *taken(said), limited()]
+        )
+        stands = [unlimited(), Establish("a", answer(3000))]
+        self.assertEqual(dialogs.media_applied("a"), stands)
 
     def test_final_with_media_that_cannot_replace(self) -> None:
         """That is refused before anything is sent."""

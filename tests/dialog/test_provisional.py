@@ -30,6 +30,7 @@ from tests.dialog.messages import (
     ack,
     answer,
     applied,
+    limited,
     progress,
     sdp,
     taken,
@@ -110,7 +111,7 @@ class ProvisionalTests(DialogCase):
         self.assertEqual(effects, progress(said))
         said, effects = self.receive(200)
         self.assertEqual(
-            effects, [*accepted(), ack(), *taken(said), applied("a", 2000)]
+            effects, [*accepted(), ack(), *taken(said), applied("a", 2000), limited()]
         )
 
     def test_the_first_description_is_the_answer(self) -> None:
@@ -129,7 +130,7 @@ class ProvisionalTests(DialogCase):
         )
         self.assertEqual(effects, [*progress(said), Report(warning)])
         said, effects = self.receive(200, port=4000)
-        self.assertEqual(effects[-1], applied("a", 2000))
+        self.assertEqual(effects[-2:], [applied("a", 2000), limited()])
         self.assertEqual(len(self.events(effects, ProtocolWarning)), 1)
 
     def test_bodies_that_are_no_answer(self) -> None:
@@ -249,7 +250,7 @@ class Response199Tests(DialogCase):
         self.receive(199)
         said, effects = self.receive(200, port=2000)
         self.assertEqual(
-            effects, [*accepted(), ack(), *taken(said), applied("a", 2000)]
+            effects, [*accepted(), ack(), *taken(said), applied("a", 2000), limited()]
         )
 
     def test_what_follows_it_in_that_dialog(self) -> None:

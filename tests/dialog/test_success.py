@@ -38,7 +38,10 @@ from tests.dialog.messages import (
     closed,
     forked,
     hop,
+    limited,
+    stopped,
     taken,
+    unlimited,
 )
 
 
@@ -52,10 +55,11 @@ class SuccessTests(DialogCase):
         dialogs = self.begin()
         said, effects = self.receive(200, port=2000)
         self.assertEqual(
-            effects, [*accepted(), ack(), *taken(said), applied("a", 2000)]
+            effects, [*accepted(), ack(), *taken(said), applied("a", 2000), limited()]
         )
         self.assertEqual(dialogs.session.state, SessionState.ESTABLISHING)
-        self.assertEqual(dialogs.media_applied("a"), [Establish("a", answer(2000))])
+        stands = [unlimited(), Establish("a", answer(2000))]
+        self.assertEqual(dialogs.media_applied("a"), stands)
         self.assertEqual(dialogs.session.state, SessionState.ESTABLISHED)
 
     def test_any_2xx(self) -> None:
@@ -127,9 +131,11 @@ class SuccessTests(DialogCase):
                 StopTimer(DialogTimer.GRACE),
                 *taken(said, "b"),
                 applied("b", 2000),
+                limited("b"),
             ],
         )
-        self.assertEqual(dialogs.media_applied("b"), [Establish("b", answer(2000))])
+        stands = [unlimited("b"), Establish("b", answer(2000))]
+        self.assertEqual(dialogs.media_applied("b"), stands)
 
     def test_the_others_do_not_win(self) -> None:
         """After the grace the first failure is told, and what still rings gets BYE."""
@@ -160,7 +166,13 @@ class SuccessTests(DialogCase):
         old = "sip:old@phone.example"
         self.assertEqual(
             effects,
-            [*accepted(), ack("", target=old), *taken(said, ""), applied("", 2000)],
+            [
+                *accepted(),
+                ack("", target=old),
+                *taken(said, ""),
+                applied("", 2000),
+                limited(""),
+            ],
         )
         dialogs.media_applied("")
         effects = dialogs.hang_up()
@@ -205,10 +217,22 @@ class SuccessTests(DialogCase):
         self.receive(200, port=2000)
         effects = dialogs.media_refused("a", "no codec")
         failure = effects.pop()
-        self.assertEqual(effects, [closed("a"), bye("a", 1, NOT_ACCEPTABLE)])
+        self.assertEqual(effects, [*stopped(), bye("a", 1, NOT_ACCEPTABLE)])
         assert isinstance(failure, FailInvite)
         self.assertIsInstance(failure.error, MediaRefused)
         self.assertEqual(dialogs.session.state, SessionState.TERMINATED)
+
+    def test_media_is_never_done(self) -> None:
+        """When it has not taken the answer within its limit it counts as refused."""
+        self.begin(media_timeout=3.0)
+        effects = self.receive(200, port=2000)[1]
+        self.assertEqual(effects[-1], StartTimer("media a", 3.0))
+        effects = self.set.fire("media a")
+        failure = effects.pop()
+        self.assertEqual(effects, [closed("a"), bye("a", 1, NOT_ACCEPTABLE)])
+        assert isinstance(failure, FailInvite)
+        self.assertIsInstance(failure.error, MediaRefused)
+        self.assertIn("3 s", str(failure.error))
 
     def test_a_late_result_of_the_media_is_dropped(self) -> None:
         """A result for an ended dialog is dropped."""

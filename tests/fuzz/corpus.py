@@ -105,7 +105,7 @@ class CallingSide:
         found = {
             "invitations": len(self.inviter.invitations),
             "transactions": len(endpoint._transactions),
-            "drivers": len(endpoint._clients) + len(endpoint._servers),
+            "drivers": len(endpoint._clients) + len(endpoint._intake.servers),
             "waiting": len(endpoint._waiting_on),
             "timers": len(endpoint._queue),
             "internal errors": endpoint.counters["internal-errors"],

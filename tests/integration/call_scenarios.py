@@ -7,15 +7,6 @@ phone over UDP or TCP, so that most calls change transports on the way.
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-from collections.abc import Awaitable, Callable
-from pathlib import Path
-from typing import TypeVar, cast
-
-from twisted.internet.interfaces import IReactorCore, IReactorTime
-from twisted.trial.unittest import TestCase
-
 from sipuac.errors import (
     AnswerTimeout,
     Busy,
@@ -23,118 +14,10 @@ from sipuac.errors import (
     InviteForked,
     Redirected,
 )
-from sipuac.media.interfaces import IMediaFactory
 from sipuac.media.static import StaticMedia
-from sipuac.service.inviter_service import InviterService
-from tests.integration.peers import (
-    DOMAIN,
-    HOST,
-    Kamailio,
-    Phone,
-    ready,
-    require,
-    wait_until,
-)
+from tests.integration.peer_case import PeerTestCase, only
+from tests.integration.peers import Phone
 from tests.integration.scenarios import EARLY_MEDIA, Behaviour
-from tests.integration.sipp_log import LoggedMessage
-
-F = TypeVar("F", bound=BaseException)
-
-
-class PeerTestCase(TestCase):
-    """Starts peers and a service for each test, and ends them with it.
-
-    Attributes:
-        transport: What sipuac speaks with Kamailio.
-    """
-
-    timeout = 40
-    transport = "UDP"
-
-    def setUp(self) -> None:
-        """Skip without the peers (fail under CI), and make a folder for their files."""
-        require("kamailio", "sipp")
-        # Imported here, as everywhere: the runner has chosen the reactor by now.
-        from twisted.internet import reactor
-
-        self.clock = cast(IReactorTime, reactor)
-        self.reactor = cast(IReactorCore, reactor)
-        self.folder = Path(tempfile.mkdtemp(prefix="sipuac-peers-"))
-        self.addCleanup(shutil.rmtree, self.folder, True)
-        self.phones: list[Phone] = []
-
-    def phone(self, behaviour: Behaviour, transport: str = "udp") -> Phone:
-        """A phone that behaves so, reached from Kamailio over this transport."""
-        phone = Phone(behaviour, transport, self.folder / f"phone{len(self.phones)}")
-        self.addCleanup(phone.stop)
-        self.phones.append(phone)
-        return phone
-
-    async def start_kamailio(self, certified_domain: str = DOMAIN) -> None:
-        """Start Kamailio, and wait until it and the phones can be called."""
-        self.kamailio = Kamailio(self.folder / "kamailio", certified_domain)
-        self.addCleanup(self.kamailio.stop)
-        await ready(self.clock, self.kamailio, *self.phones)
-
-    async def start(self, media: IMediaFactory | None = None) -> InviterService:
-        """Start Kamailio and the service that calls through it."""
-        await self.start_kamailio()
-        return self.service(media)
-
-    def service(self, media: IMediaFactory | None = None) -> InviterService:
-        """The service under test, with Kamailio as its outbound proxy."""
-        service = InviterService(
-            "sip:caller@example.com",
-            proxy=self.kamailio.uri(self.transport),
-            reactor=self.reactor,
-            bind=HOST,
-            hosts={DOMAIN: HOST},
-            tls_ca=str(self.kamailio.ca_file),
-            media=media,
-            drain=2.0,
-        )
-        service.startService()
-        self.addCleanup(service.stopService)
-        return service
-
-    async def until(self, condition: Callable[[], bool], seconds: float = 8.0) -> None:
-        """Wait until the phones' logs say so; fail with the logs if they never do."""
-        await wait_until(self.clock, condition, self.transcript, seconds)
-
-    async def failure_of(self, call: Awaitable[object], kind: type[F]) -> F:
-        """The failure that this call ends with; any other end fails the test."""
-        try:
-            result = await call
-        except kind as failure:
-            return failure
-        raise AssertionError(f"no {kind.__name__} but {result}\n{self.transcript()}")
-
-    async def until_acknowledged(self, *phones: Phone) -> None:
-        """Wait until each of them has its ACK."""
-        await self.until(lambda: all("ACK" in phone.methods() for phone in phones))
-
-    def transcript(self) -> str:
-        """What all phones have seen, in words."""
-        return "\n".join(phone.transcript() for phone in self.phones)
-
-    def check(self, phone: Phone, *methods: str) -> None:
-        """The phone has received exactly these requests, in this order.
-
-        Args:
-            phone: The phone.
-                methods: Methods; our probe of a live dialog is not counted.
-        """
-        requests = [
-            kind
-            for kind in phone.methods()
-            if kind not in ("UPDATE", "OPTIONS") and not kind[0].isdigit()
-        ]
-        self.assertEqual(requests, list(methods), self.transcript())
-
-    def check_no_complaints(self) -> None:
-        """No phone got what no phone in its state should get."""
-        for phone in self.phones:
-            self.assertEqual(phone.complaints, "", self.transcript())
 
 
 class CallScenarios(PeerTestCase):
@@ -186,7 +69,7 @@ class CallScenarios(PeerTestCase):
         await self.until_acknowledged(desk, mobile)
         self.check(desk, "INVITE", "ACK")
         self.check(mobile, "INVITE", "CANCEL", "ACK")
-        self.assertIn("Call completed elsewhere", _only(mobile, "CANCEL").get("Reason"))
+        self.assertIn("Call completed elsewhere", only(mobile, "CANCEL").get("Reason"))
         self.assertEqual(len(mobile.sent("487 INVITE")), 1)
         self.assertEqual(mobile.received("INVITE")[0].get("Request-Disposition"), "")
         await session.hangup()
@@ -210,7 +93,7 @@ class CallScenarios(PeerTestCase):
         self.check(desk, "INVITE", "ACK", "BYE")
         for extra, early in ((mobile, "183 INVITE"), (tablet, "180 INVITE")):
             self.check(extra, "INVITE", "BYE", "ACK")
-            bye = _only(extra, "BYE")
+            bye = only(extra, "BYE")
             self.assertLess(bye.when, answered_at, self.transcript())
             self.assertEqual(bye.to_tag, extra.sent(early)[0].to_tag)
             self.assertGreater(bye.cseq, extra.received("INVITE")[0].cseq)
@@ -221,7 +104,7 @@ class CallScenarios(PeerTestCase):
             self.assertEqual(disposition, "no-fork")
         # Asked before the others were ended, because they came after it.
         probe = desk.received("UPDATE")[0]
-        self.assertLess(probe.when, _only(mobile, "BYE").when)
+        self.assertLess(probe.when, only(mobile, "BYE").when)
         self.assertEqual(probe.body, "")
         self.assertIn(f"m=audio {desk.media_port} ", session.remote_sdp)
         self.check_no_complaints()
@@ -242,14 +125,39 @@ class CallScenarios(PeerTestCase):
         await self.until(lambda: bool(desk.sent("200 BYE")))
         for phone in (desk, mobile):
             self.assertEqual(phone.received("INVITE")[0].body, "")
-            prack = _only(phone, "PRACK")
+            prack = only(phone, "PRACK")
             self.assertEqual(prack.to_tag, phone.sent("183 INVITE")[0].to_tag)
             self.assertEqual(prack.get("RAck"), "1 1 INVITE")
             self.assertIn("m=audio ", prack.body)
         self.check(desk, "INVITE", "PRACK", "ACK", "BYE")
-        self.assertEqual(_only(desk, "ACK").body, "")
+        self.assertEqual(only(desk, "ACK").body, "")
         self.assertEqual(len(mobile.received("CANCEL")), 1)
         self.assertIn(f"m=audio {desk.media_port} ", session.remote_sdp)
+        self.check_no_complaints()
+
+    async def test_offerless_fork_at_once(self) -> None:
+        """Both offers come in the same instant, and neither gets the other's answer."""
+        desk = self.phone(
+            Behaviour(EARLY_MEDIA, after=0.8, is_reliable=True, codec="PCMU")
+        )
+        mobile = self.phone(
+            Behaviour(EARLY_MEDIA, final=None, is_reliable=True, codec="PCMA")
+        )
+        service = await self.start()
+        session = await service.call(
+            self.kamailio.target("parallel", desk, mobile), without_sdp=True
+        )
+        await self.until_acknowledged(desk, mobile)
+        for phone, payload_type in ((desk, 0), (mobile, 8)):
+            prack = only(phone, "PRACK")
+            self.assertEqual(prack.to_tag, phone.sent("183 INVITE")[0].to_tag)
+            self.assertRegex(prack.body, rf"m=audio \d+ RTP/AVP {payload_type}\n")
+        self.assertIn(f"m=audio {desk.media_port} RTP/AVP 0", session.remote_sdp)
+        self.assertIn("RTP/AVP 0\r\n", session.local_sdp)
+        self.check(mobile, "INVITE", "PRACK", "CANCEL", "ACK")
+        await session.hangup()
+        await self.until(lambda: bool(desk.sent("200 BYE")))
+        self.check(desk, "INVITE", "PRACK", "ACK", "BYE")
         self.check_no_complaints()
 
     async def test_offer_in_the_answer(self) -> None:
@@ -264,7 +172,7 @@ class CallScenarios(PeerTestCase):
         await self.until(lambda: bool(desk.sent("200 BYE")))
         self.check(desk, "INVITE", "ACK", "BYE")
         self.assertEqual(desk.received("INVITE")[0].body, "")
-        self.assertIn("m=audio ", _only(desk, "ACK").body)
+        self.assertIn("m=audio ", only(desk, "ACK").body)
         self.assertIn(f"m=audio {desk.media_port} ", session.remote_sdp)
         self.check_no_complaints()
 
@@ -413,7 +321,7 @@ class CallScenarios(PeerTestCase):
             mobile.methods()[:3], ["INVITE", "BYE", "ACK"], self.transcript()
         )
         tag = mobile.sent("200 INVITE")[0].to_tag
-        self.assertEqual({_only(mobile, "ACK").to_tag}, {tag})
+        self.assertEqual({only(mobile, "ACK").to_tag}, {tag})
         # The proxy has cancelled the desk, which was on early media until then.
         self.assertIn("CANCEL", desk.methods())
 
@@ -493,10 +401,3 @@ class CallScenarios(PeerTestCase):
         await self.until_acknowledged(phone)
         self.check(phone, "INVITE", "ACK")
         self.check_no_complaints()
-
-
-def _only(phone: Phone, method: str) -> LoggedMessage:
-    """The one request of this method that the phone has received."""
-    requests = phone.received(method)
-    assert len({(request.cseq, request.get("Via")) for request in requests}) == 1
-    return requests[0]

@@ -1,4 +1,4 @@
-"""Starts and stops the real peers: a Kamailio, SIPp phones, and their certificate.
+"""Starts and stops the real peers: a Kamailio and SIPp phones.
 
 Everything is on loopback, unprivileged, in a temporary folder, and ends with the test.
 Only processes that were started here are ended.
@@ -6,26 +6,23 @@ Only processes that were started here are ended.
 
 from __future__ import annotations
 
-import datetime
 import itertools
 import os
 import shutil
 import signal
 import socket
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from twisted.internet import task
 from twisted.internet.interfaces import IReactorTime
 from twisted.trial.unittest import SkipTest
 
+from tests.integration.certificates import make_certificates
 from tests.integration.scenarios import Behaviour, phone_scenario
-from tests.integration.sipp_log import LoggedMessage, parse_log
+from tests.integration.sipp_log import parse_log
+from tests.integration.wire_log import LoggedMessage, WireLog
 
 HOST = "127.0.0.1"
 # The name that Kamailio's certificate shows; one that every machine resolves, because
@@ -58,7 +55,8 @@ def require(*programs: str) -> None:
     raise SkipTest(message)
 
 
-def _which(program: str) -> str:
+def program_path(program: str) -> str:
+    """Where an installed program is."""
     path = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
     found = shutil.which(program, path=path)
     assert found is not None
@@ -97,12 +95,13 @@ def is_bound(port: int, protocol: str) -> bool:
 def free_port() -> int:
     """A port that is free for UDP and TCP, and was not given out before.
 
-    So is the second port after it, which SIPp takes beside its media port, for video.
+    So are the two after it: baresip takes the next one, for TLS, and SIPp the second
+    after its media port, for video.
     """
     kinds = (socket.SOCK_DGRAM, socket.SOCK_STREAM)
     for port in _candidates:
         try:
-            for kind, number in itertools.product(kinds, (port, port + 2)):
+            for kind, number in itertools.product(kinds, range(port, port + 3)):
                 with socket.socket(socket.AF_INET, kind) as probe:
                     probe.bind((HOST, number))
         except OSError:
@@ -139,7 +138,7 @@ class Process:
         self._output = folder / "output.log"
         with self._output.open("wb") as output:
             self._process = subprocess.Popen(
-                [_which("timeout"), str(_LIFE), *arguments],
+                [program_path("timeout"), str(_LIFE), *arguments],
                 cwd=folder,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -168,12 +167,40 @@ class Process:
                 self._process.wait()
 
 
-class Phone:
-    """A SIPp phone.
+class Callee(WireLog):
+    """A phone that Kamailio can be asked to call.
 
     Attributes:
         port: Where it listens.
-        transport: "udp" or "tcp".
+        transport: "udp" or "tcp": how Kamailio reaches it.
+    """
+
+    port: int
+    transport: str
+
+    @property
+    def name(self) -> str:
+        """Its place, as a part of the user part that Kamailio routes by."""
+        return f"{self.transport}{self.port}"
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it can be called.
+
+        Raises:
+            AssertionError: It has ended.
+        """
+        raise NotImplementedError
+
+    def stop(self) -> None:
+        """End it."""
+        raise NotImplementedError
+
+
+class Phone(Callee):
+    """A SIPp phone.
+
+    Attributes:
         media_port: The port in its session descriptions.
     """
 
@@ -186,7 +213,7 @@ class Phone:
         self._errors = folder / "errors.log"
         scenario = folder / "phone.xml"
         scenario.write_text(phone_scenario(behaviour, self.media_port), "utf-8")
-        arguments = [_which("sipp"), "-sf", str(scenario), "-i", HOST]
+        arguments = [program_path("sipp"), "-sf", str(scenario), "-i", HOST]
         arguments += ["-t", {"udp": "u1", "tcp": "t1"}[transport]]
         arguments += ["-p", str(self.port), "-mp", str(free_port()), "-nostdin"]
         # One message at a time: else two that come at once find it in mid-step.
@@ -196,11 +223,6 @@ class Phone:
         arguments += ["-trace_msg", "-message_file", str(self._messages)]
         arguments += ["-trace_err", "-error_file", str(self._errors)]
         self._process = Process(arguments, folder)
-
-    @property
-    def name(self) -> str:
-        """Its place, as a part of the user part that Kamailio routes by."""
-        return f"{self.transport}{self.port}"
 
     @property
     def is_ready(self) -> bool:
@@ -215,29 +237,6 @@ class Phone:
             return []
         return parse_log(self._messages.read_text("utf-8", "replace"))
 
-    def received(self, kind: str = "") -> list[LoggedMessage]:
-        """What it has received: all, or the requests of this method."""
-        return [
-            message
-            for message in self.messages()
-            if message.is_received and kind in ("", message.kind)
-        ]
-
-    def sent(self, kind: str = "") -> list[LoggedMessage]:
-        """What it has sent: all, or such as "200 INVITE"."""
-        return [
-            message
-            for message in self.messages()
-            if not message.is_received and kind in ("", message.kind)
-        ]
-
-    def methods(self) -> list[str]:
-        """The methods it has received, in order, retransmissions left away."""
-        seen: dict[tuple[str, str, str], None] = {}
-        for message in self.received():
-            seen[(message.kind, message.get("CSeq"), message.get("Via"))] = None
-        return [kind for kind, _, _ in seen]
-
     @property
     def complaints(self) -> str:
         """What SIPp found wrong: messages that no phone in that state should get."""
@@ -250,15 +249,6 @@ class Phone:
             for line in lines
             if line and not any(part in line for part in expected)
         )
-
-    def transcript(self) -> str:
-        """One line a message, for the words of a failed assertion."""
-        lines = (
-            f"  {message.when[-15:]} {'<-' if message.is_received else '->'}"
-            f" {message.kind:12} to-tag {message.to_tag}"
-            for message in self.messages()
-        )
-        return "\n".join([f"phone {self.name}:", *lines, self.complaints])
 
     def stop(self) -> None:
         """End it."""
@@ -274,12 +264,26 @@ class Kamailio:
         ca_file: The certificate of the authority that made its own.
     """
 
-    def __init__(self, folder: Path, domain: str = DOMAIN) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        domain: str = DOMAIN,
+        configuration: str = "kamailio.cfg",
+        more: Mapping[str, str] | None = None,
+    ) -> None:
+        """Start it.
+
+        Args:
+            folder: Made for it.
+            domain: What its certificate shows.
+            configuration: The file beside this one.
+            more: Further values to fill in.
+        """
         folder.mkdir()
         self.port = free_port()
         self.tls_port = free_port()
         self.ca_file, certificate, private_key = make_certificates(folder, domain)
-        program = _which("kamailio")
+        program = program_path("kamailio")
         values = {
             "UDP": str(self.port),
             "TCP": str(self.port),
@@ -288,13 +292,15 @@ class Kamailio:
             "CERTIFICATE": str(certificate),
             "PRIVATE_KEY": str(private_key),
             "HUNT_MS": str(HUNT_MS),
+            "CA": str(self.ca_file),
+            **(more or {}),
         }
-        text = (_FOLDER / "kamailio.cfg").read_text("utf-8")
+        text = (_FOLDER / configuration).read_text("utf-8")
         for name, value in values.items():
             text = text.replace(f"@{name}@", value)
-        configuration = folder / "kamailio.cfg"
-        configuration.write_text(text, "utf-8")
-        arguments = [program, "-f", str(configuration), "-DD", "-E"]
+        path = folder / configuration
+        path.write_text(text, "utf-8")
+        arguments = [program, "-f", str(path), "-DD", "-E"]
         arguments += ["-Y", str(folder), "-w", str(folder), "-m", "32", "-M", "4"]
         self._process = Process(arguments, folder)
 
@@ -319,7 +325,7 @@ class Kamailio:
         port = self.tls_port if transport == "TLS" else self.port
         return f"sip:{DOMAIN}:{port};transport={transport.lower()};lr"
 
-    def target(self, hunt: str, *phones: Phone) -> str:
+    def target(self, hunt: str, *phones: Callee) -> str:
         """A URI at which it rings these phones: "single", "parallel" or "serial"."""
         user = ".".join([hunt, *(phone.name for phone in phones)])
         return f"sip:{user}@{DOMAIN}"
@@ -329,63 +335,7 @@ class Kamailio:
         self._process.stop()
 
 
-def make_certificates(folder: Path, domain: str) -> tuple[Path, Path, Path]:
-    """A certificate for a SIP domain (RFC 5922 section 7.1) and its own authority.
-
-    Returns:
-        Files in the folder: the authority's certificate, the domain's, and its key.
-    """
-    now = datetime.datetime.now(datetime.UTC)
-    authority_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
-    authority_name = _common_name("sipuac test authority")
-
-    def builder(
-        subject: x509.Name, public: ec.EllipticCurvePublicKey
-    ) -> x509.CertificateBuilder:
-        return (
-            x509.CertificateBuilder()
-            .subject_name(subject)
-            .issuer_name(authority_name)
-            .public_key(public)
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - datetime.timedelta(hours=1))
-            .not_valid_after(now + datetime.timedelta(days=1))
-        )
-
-    authority = (
-        builder(authority_name, authority_key.public_key())
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .sign(authority_key, hashes.SHA256())
-    )
-    names = [x509.UniformResourceIdentifier(f"sip:{domain}"), x509.DNSName(domain)]
-    certificate = (
-        builder(_common_name(domain), key.public_key())
-        .add_extension(x509.SubjectAlternativeName(names), critical=False)
-        .add_extension(
-            x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False
-        )
-        .sign(authority_key, hashes.SHA256())
-    )
-    encoding = serialization.Encoding.PEM
-    contents = {
-        "authority.pem": authority.public_bytes(encoding),
-        "certificate.pem": certificate.public_bytes(encoding),
-        "key.pem": key.private_bytes(
-            encoding,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        ),
-    }
-    for name, content in contents.items():
-        (folder / name).write_bytes(content)
-    return folder / "authority.pem", folder / "certificate.pem", folder / "key.pem"
-
-
-def _common_name(text: str) -> x509.Name:
-    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
-
-
-async def ready(clock: IReactorTime, *peers: Kamailio | Phone) -> None:
+async def ready(clock: IReactorTime, *peers: Kamailio | Callee) -> None:
     """Wait until all of them can be called."""
     await wait_until(
         clock, lambda: all(peer.is_ready for peer in peers), lambda: "peers start"

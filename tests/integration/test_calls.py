@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sipuac.errors import TransportFailed
-from tests.integration import call_scenarios
+from tests.integration import call_scenarios, peer_case
 from tests.integration.scenarios import Behaviour
 
 
@@ -25,7 +25,7 @@ class TlsCallTests(call_scenarios.CallScenarios):
     transport = "TLS"
 
 
-class TlsIdentityTests(call_scenarios.PeerTestCase):
+class TlsIdentityTests(peer_case.PeerTestCase):
     """The certificate decides before anything is said."""
 
     transport = "TLS"

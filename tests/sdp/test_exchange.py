@@ -294,6 +294,11 @@ class FlowTests(SynchronousTestCase):
             with self.assertRaises(NegotiationError) as caught:
                 exchange.received(FINAL, description)
             self.assertEqual(caught.exception.rule, "RFC 3262 3")
+        # It is acknowledged all the same, and PRACK still brings the answer.
+        roles = play(exchange, sent(ACK), sent(PRACK, B), received(PRACK_OK))
+        self.assertEqual(roles, [Role.NOTHING, Role.ANSWER, Role.NOTHING])
+        self.assertEqual(exchange.agreed, Agreement(local=B, remote=A))
+        self.assertIs(exchange.state, State.STABLE)
         exchange = Exchange()
         play(exchange, sent(INVITE, A), received(RELIABLE, B), received(FINAL))
         self.assertEqual(play(exchange, sent(ACK), sent(PRACK)), [Role.NOTHING] * 2)

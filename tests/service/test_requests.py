@@ -45,6 +45,8 @@ class InviteOptionsTests(SynchronousTestCase):
             fork_grace=1.5,
             fork_hold=2,
             max_extras=3,
+            session_expires=1800,
+            min_se=90,
         )
         self.assertEqual(to, TO)
         self.assertEqual(
@@ -62,6 +64,8 @@ class InviteOptionsTests(SynchronousTestCase):
                 "fork_grace": 1.5,
                 "fork_hold": 2.0,
                 "max_extras": 3,
+                "session_expires": 1800,
+                "min_se": 90,
             },
         )
 
@@ -151,6 +155,10 @@ class InviteOptionsTests(SynchronousTestCase):
             ("answer_timeout", 10**400),
             ("fork_grace", float("nan")),
             ("fork_hold", float("inf")),
+            ("session_expires", 89),
+            ("session_expires", 1800.0),
+            ("min_se", True),
+            ("min_se", 10**400),
             ("max_extras", 1.5),
             ("max_extras", True),
             ("max_extras", -1),

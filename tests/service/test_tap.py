@@ -13,10 +13,12 @@ from twisted.plugin import getPlugins
 from twisted.python.usage import UsageError
 from twisted.trial.unittest import SynchronousTestCase
 
+from sipuac.dialog.fork_policy import POLICIES
 from sipuac.errors import LocalProtocolError
 from sipuac.service import tap
 from sipuac.service.http_endpoint import checked_http_endpoint
 from sipuac.service.inviter_service import InviterService
+from sipuac.service.values import FORK_POLICIES
 from tests.transport.certificates import dns, issue
 
 
@@ -89,6 +91,7 @@ class OptionsTests(SynchronousTestCase):
             (["--sdp", missing], "--sdp"),
             (["--tls-ca", missing], "--tls-ca"),
             (["--resolve", "a"], "--resolve"),
+            (["--nameserver", "a"], "--nameserver"),
             (["--answer-timeout", "0"], "--answer-timeout"),
             (["--bind", "192.0.2.1"], "--bind"),
             (["--duration", "1"], "--duration"),
@@ -98,6 +101,12 @@ class OptionsTests(SynchronousTestCase):
                 self.assertIn(word, str(error))
                 self.assertNotIn("\n", str(error))
 
+    def test_fork_policies(self) -> None:
+        """Every policy of the package has its name here, and what it needs."""
+        self.assertEqual(sorted(FORK_POLICIES), sorted(POLICIES))
+        early = [name for name, one in POLICIES.items() if one.needs_early_media]
+        self.assertEqual(sorted(tap.EARLY_MEDIA_POLICIES), sorted(early))
+
     def test_help_names_every_option(self) -> None:
         """No option is without words, and what is not built yet is not there."""
         options = tap.Options()
@@ -105,8 +114,7 @@ class OptionsTests(SynchronousTestCase):
         text = str(options)
         for name in ("listen", "http", "drain", "demo", "resolve", "from", "proxy"):
             self.assertIn(f"--{name}", text)
-        for name in ("auth-user", "session-expires"):
-            self.assertNotIn(f"--{name}", text)
+        self.assertIn("--nameserver", text)
 
 
 class HttpEndpointTests(SynchronousTestCase):
@@ -209,6 +217,7 @@ class MakeServiceTests(SynchronousTestCase):
         root = self.service(
             "--http", "tcp:8080", "--early-media", "--media", "single-answer",
             "--on-fork", "cancel-extras", "--answer-timeout", "42",
+            "--session-expires", "120",
         )  # fmt: skip
         root.getServiceNamed("http").privilegedStartService()
         site: Any = self.reactor.tcpServers[0][1]
@@ -230,5 +239,6 @@ class MakeServiceTests(SynchronousTestCase):
                 "without_sdp": False,
                 "on_fork": "cancel-extras",
                 "answer_timeout": 42.0,
+                "session_expires": 120,
             },
         )

@@ -67,6 +67,7 @@ class IdentifierTests(SynchronousTestCase):
         self.assertEqual(given.branch(), "z9hG4bK-alice-branch2")
         self.assertEqual(given.tag(), "alice-tag1")
         self.assertEqual(given.call_id(), "alice-call1")
+        self.assertEqual(given.cnonce(), "alice-cnonce1")
 
     def test_without_prefix(self) -> None:
         """A prefix is not needed."""

@@ -1,4 +1,4 @@
-"""Branches, tags and Call-IDs."""
+"""Branches, tags, Call-IDs and cnonces."""
 
 from __future__ import annotations
 
@@ -32,10 +32,19 @@ class SystemIdentifiersTests(SynchronousTestCase):
         """A Call-ID is random, and says nothing about the host (3261-8.1.1.4-a)."""
         self.assertRegex(self.identifiers.call_id(), r"\A[0-9a-f]{32}\Z")
 
+    def test_a_cnonce_is_random(self) -> None:
+        """A cnonce is an "opaque quoted ASCII-only string", of 128 random bits here."""
+        self.assertRegex(self.identifiers.cnonce(), r"\A[0-9a-f]{32}\Z")
+
     def test_nothing_repeats(self) -> None:
         """No identifier comes twice, nor is one the beginning of another's block."""
         identifiers = self.identifiers
-        kinds = (identifiers.branch, identifiers.tag, identifiers.call_id)
+        kinds = (
+            identifiers.branch,
+            identifiers.tag,
+            identifiers.call_id,
+            identifiers.cnonce,
+        )
         for kind in kinds:
             made = [kind() for _ in range(5_000)]
             self.assertEqual(len(set(made)), len(made))

@@ -159,13 +159,15 @@ class ConstructionTests(PeerTestCase):
 
     def test_our_own_extensions(self) -> None:
         """Supported and Require name what is built, of standards-track RFCs: 100rel
-        (RFC 3262) and 199 (RFC 6228) (3261-8.1.1.9-a); what the call depends on is
-        required (3261-8.1.1.9-b).
+        (RFC 3262), 199 (RFC 6228) and timer (RFC 4028) (3261-8.1.1.9-a); what the call
+        depends on is required (3261-8.1.1.9-b).
         """
-        self.assertEqual(self.sent().supported, ["100rel"])
-        self.assertEqual(self.sent(early_media=True).supported, ["100rel", "199"])
+        self.assertEqual(self.sent().supported, ["100rel", "timer"])
+        self.assertEqual(
+            self.sent(early_media=True).supported, ["100rel", "199", "timer"]
+        )
         invite = self.sent(reliable="required")
-        self.assertEqual((invite.require, invite.supported), (["100rel"], []))
+        self.assertEqual((invite.require, invite.supported), (["100rel"], ["timer"]))
         for asked in ({}, {"early_media": True}, {"reliable": "required"}):
             self.assertIsNone(self.sent(**asked).get("Proxy-Require"))
 
@@ -240,11 +242,28 @@ class ConstructionTests(PeerTestCase):
         self.assertEqual(self.sent(answer_timeout=20).get("Expires"), "20")
         self.assertEqual(self.sent(answer_timeout=0.2).get("Expires"), "1")
 
+    def test_the_session_timer(self) -> None:
+        """Supported says timer, wanted or not, and Require never does (4028-7.1-a);
+        Session-Expires is at or above Min-SE and names no refresher (4028-7.1-b,
+        4028-4-a).
+        """
+        invite = self.sent()
+        self.assertTrue(invite.has_token("Supported", "timer"))
+        self.assertIsNone(invite.get("Session-Expires"))
+        self.assertIsNone(invite.get("Min-SE"))
+        invite = self.sent(session_expires=90)
+        self.assertEqual(invite.get_all("Session-Expires"), ["90"])
+        self.assertIsNone(invite.get("Min-SE"))
+        invite = self.sent(session_expires=1800, min_se=120)
+        self.assertEqual(invite.get_all("Session-Expires"), ["1800"])
+        self.assertEqual(invite.get_all("Min-SE"), ["120"])
+        self.assertIsNone(invite.get("Require"))
+
     def test_early_media_asks_for_no_fork(self) -> None:
         """no-fork and 199, the latter never required (6228-4-a, 3841-9.1-a)."""
         invite = self.sent(early_media=True)
         self.assertEqual(invite.get_all("Request-Disposition"), ["no-fork"])
-        self.assertEqual(invite.get_all("Supported"), ["100rel, 199"])
+        self.assertEqual(invite.get_all("Supported"), ["100rel, 199, timer"])
         self.assertIsNone(invite.get("Require"))
         invite = self.sent(early_media=True, fork_preference="sequential")
         self.assertEqual(invite.get("Request-Disposition"), "sequential")
@@ -391,6 +410,12 @@ class RefusalTests(PeerTestCase):
             {"extra_ringing": "maybe"},
             {"fork_preference": "maybe"},
             {"headers": [("Require", "100rel")]},
+            {"headers": [("Session-Expires", "1800")]},
+            {"session_expires": 89},
+            {"session_expires": 2**31},
+            {"session_expires": "soon"},
+            {"min_se": 30},
+            {"session_expires": 100, "min_se": 200},
         ]
         for options in asked:
             self.refuse(**options)

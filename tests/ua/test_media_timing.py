@@ -76,7 +76,7 @@ class AtTheAnswerTests(PeerTestCase):
     def test_the_session_cannot_be_opened(self) -> None:
         """The same where not even a session can be had."""
         call = self.invite()
-        modified: Any = call._media._offer
+        modified: Any = call._opener.offer
         offer = modified._offer
         offer.is_closed = True
         self.peer.answer(self.peer.last("INVITE"), 200, sdp=True)
@@ -89,13 +89,28 @@ class AtTheAnswerTests(PeerTestCase):
     def test_never_answering_and_the_callee_hangs_up(self) -> None:
         """The peer's BYE is answered and aborts what the media does."""
         call = self.answered(NEVER)
-        self.advance(60)
+        self.advance(7)
         self.peer.ask("BYE")
         self.advance()
         self.assertEqual(self.peer.statuses, [200])
         self.failureResultOf(call.established, CallFailed)
         self.assertEqual(self.media.open_sessions, [])
         self.assert_nothing_left()
+
+    def test_never_answering(self) -> None:
+        """Media that is not done 8 s after the 2xx has refused: BYE with Reason 488,
+        MediaRefused.
+        """
+        call = self.answered(NEVER)
+        self.advance(7.9)
+        self.assertEqual(self.peer.methods, ["INVITE", "ACK"])
+        self.advance(0.2)
+        self.assertEqual(self.peer.methods, ["INVITE", "ACK", "BYE"])
+        self.assertIn("cause=488", self.peer.last("BYE").get("Reason") or "")
+        error = self.failureResultOf(call.established, MediaRefused).value
+        self.assertIn("8 s", str(error))
+        self.assertEqual(self.media.open_sessions, [])
+        self.end()
 
     def test_never_answering_and_we_hang_up(self) -> None:
         """`cancel` becomes BYE, as the ACK is out."""

@@ -30,7 +30,7 @@ class OfferlessTests(CallTestCase):
         self.advance(1)
         (sent,) = desk.invites
         self.assertEqual((sent.body, sent.get("Content-Type")), (b"", None))
-        self.assertEqual(sent.get_all("Supported"), ["100rel, 199"])
+        self.assertEqual(sent.get_all("Supported"), ["100rel, 199, timer"])
         self.assertEqual([c.method for c in self.media.calls], ["open", "make_answer"])
         call.hangup()
         self.settle()

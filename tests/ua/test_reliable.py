@@ -22,7 +22,7 @@ class ReliableTests(CallTestCase):
         call = self.invite()
         self.advance(1)
         (sent,) = desk.invites
-        self.assertEqual(sent.get_all("Supported"), ["100rel"])
+        self.assertEqual(sent.get_all("Supported"), ["100rel, timer"])
         self.assertEqual(sent.get_all("Require"), [])
         self.assertTrue(sent.has_token("Allow", "PRACK"))
         call.hangup()
@@ -40,7 +40,7 @@ class ReliableTests(CallTestCase):
         self.advance(1)
         (sent,) = desk.invites
         self.assertEqual(sent.get_all("Require"), ["100rel"])
-        self.assertEqual(sent.get_all("Supported"), [])
+        self.assertEqual(sent.get_all("Supported"), ["timer"])
         self.assertEqual(self.methods(desk), ["INVITE", "PRACK", "ACK", "BYE"])
         for request in desk.requests()[1:]:
             self.assertIsNone(request.get("Require"))

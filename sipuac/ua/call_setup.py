@@ -1,0 +1,166 @@
+"""From what was asked for to the first INVITE on its way.
+
+The media makes its offer, the next hop is found, and the INVITE is written; until it
+has left, cancelling leaves no trace.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from twisted.internet.defer import Deferred, inlineCallbacks, maybeDeferred
+from zope.interface import implementer
+
+from sipuac.dialog.options import InviteOptions
+from sipuac.dialog.retry_rules import RetryRule
+from sipuac.media.interfaces import ILocalOffer, IMediaFactory, IMediaSession
+from sipuac.sdp.description import SessionDescription
+from sipuac.syntax.message import Request
+from sipuac.syntax.uri import SipUri, Uri
+from sipuac.transport.interfaces import IFlow
+from sipuac.ua.call_media import Modifiers, modified
+from sipuac.ua.call_report import CallReport, Observer
+from sipuac.ua.endpoint import Endpoint
+from sipuac.ua.interfaces import IInviteDelegate
+from sipuac.ua.invitation import Invitation
+from sipuac.ua.invite_request import Caller, Fields, build_invite
+from sipuac.ua.media_opener import MediaOpener
+from sipuac.ua.retries import NextAttempt, Retries
+
+
+@implementer(ILocalOffer)
+class ModifiedOffer:
+    """An offer as the modifiers left it, over the media's own."""
+
+    __slots__ = ("_offer", "description")
+
+    def __init__(self, offer: ILocalOffer, description: SessionDescription) -> None:
+        self._offer = offer
+        self.description = description
+
+    def open(self, branch: str) -> IMediaSession:
+        """See `ILocalOffer`."""
+        return self._offer.open(branch)
+
+    def close(self) -> None:
+        """See `ILocalOffer`."""
+        self._offer.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Listeners:
+    """Who is told of a call.
+
+    Attributes:
+        observers: Called with every event.
+        delegate: Hears what happens; None for nobody.
+        keep: Called with the call before its INVITE is sent.
+        forget: Called when nothing more is expected of it.
+    """
+
+    observers: Sequence[Observer]
+    delegate: IInviteDelegate | None
+    keep: Callable[[Invitation], None]
+    forget: Callable[[Invitation], None]
+
+
+@dataclass(frozen=True, slots=True)
+class CallSetup:
+    """A call that was asked for and found possible.
+
+    Attributes:
+        endpoint: Carries it.
+        caller: Who calls.
+        target: Who is called.
+        fields: Further fields of the INVITE.
+        options: What was asked of its dialogs.
+        factory: Makes its media.
+        modifiers: Applied to our descriptions, and to those of the callees.
+        rules: What to do about responses that ask for another INVITE.
+    """
+
+    endpoint: Endpoint
+    caller: Caller
+    target: Uri
+    fields: Fields
+    options: InviteOptions
+    factory: IMediaFactory
+    modifiers: Modifiers
+    rules: Sequence[RetryRule]
+
+    @inlineCallbacks
+    def run(self, listeners: Listeners) -> Generator[Deferred[Any], Any, Invitation]:
+        """Send the INVITE.
+
+        Returns:
+            A Deferred with the call. It fails with `LocalProtocolError` where it cannot
+            be sent and with `Unreachable` where there is no way.
+        """
+        asked_at = self.endpoint.clock.seconds()
+        offer: ILocalOffer | None = None
+        if not self.options.is_offerless:
+            offer = yield maybeDeferred(self.factory.offer)
+        try:
+            if offer is not None:
+                description: SessionDescription = yield modified(
+                    offer.description, self.modifiers[0]
+                )
+                offer = ModifiedOffer(offer, description)
+            is_secure = isinstance(self.target, SipUri) and self.target.is_secure
+            hop = self.caller.next_hop(self.target)
+            flow: IFlow = yield self.endpoint.flow_to(hop, is_secure=is_secure)
+            invitation = self._invitation(offer, flow, asked_at, listeners)
+            listeners.keep(invitation)
+            try:
+                yield invitation.start()
+            except BaseException:
+                listeners.forget(invitation)
+                raise
+        except BaseException:
+            # Also GeneratorExit and CancelledError: the offer is ours to close.
+            if offer is not None:
+                offer.close()
+            raise
+        return invitation
+
+    def _invitation(
+        self,
+        offer: ILocalOffer | None,
+        flow: IFlow,
+        asked_at: float,
+        listeners: Listeners,
+    ) -> Invitation:
+        description = None if offer is None else offer.description
+        invite = build_invite(
+            self.caller,
+            self.target,
+            flow,
+            self.fields,
+            description,
+            self.endpoint.identifiers,
+        )
+        reporter = self._reporter(invite, asked_at, listeners)
+        return Invitation(
+            self.endpoint,
+            NextAttempt(invite, flow),
+            self.options,
+            MediaOpener(offer, self.factory),
+            self.modifiers,
+            reporter,
+            Retries(self.endpoint, self.caller.identity, self.rules, reporter.report),
+            listeners.forget,
+        )
+
+    def _reporter(
+        self, invite: Request, asked_at: float, listeners: Listeners
+    ) -> CallReport:
+        return CallReport(
+            self.endpoint.clock,
+            invite.call_id,
+            invite.from_tag or "",
+            asked_at,
+            listeners.observers,
+            listeners.delegate,
+        )

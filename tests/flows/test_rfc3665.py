@@ -1,0 +1,54 @@
+"""The basic call flows of RFC 3665, message by message."""
+
+from __future__ import annotations
+
+from sipuac.errors import Busy, Cancelled, NoAnswer
+from tests.flows.flow_case import FlowCase
+
+SS1 = "ss1.atlanta.example.com"
+SS2 = "ss2.biloxi.example.com"
+BILOXI = "biloxi.example.com"
+BOB = "client.biloxi.example.com"
+CHICAGO = "client.chicago.example.com"
+
+
+class EstablishmentFlowTests(FlowCase):
+    """Calls that are answered."""
+
+    def test_successful_session_establishment(self) -> None:
+        """RFC 3665 section 3.1: "Alice completes a call to Bob directly"."""
+        invitation = self.play(
+            "3.1", {BILOXI: ("TCP", BOB), BOB: ("TCP", BOB)}, {"Bob": BOB}
+        )
+        session = self.successResultOf(invitation.established)
+        self.assertIn("m=audio 3456 ", session.remote_sdp)
+        self.assertEqual(self.successResultOf(session.ended).by, "remote")
+
+
+class FailureFlowTests(FlowCase):
+    """Calls that are not, each through Proxy 1."""
+
+    def test_no_answer(self) -> None:
+        """RFC 3665 section 3.8: "Alice gives up on the call before Bob answers"."""
+        invitation = self.play(
+            "3.8",
+            {SS1: ("UDP", SS1)},
+            {"Proxy 1": SS1},
+            proxy=f"sip:{SS1};lr",
+            actions={"F9": lambda invitation: invitation.cancel()},
+        )
+        self.failureResultOf(invitation.established, Cancelled)
+
+    def test_busy(self) -> None:
+        """RFC 3665 section 3.9: "Bob is busy and sends a 486 Busy Here response"."""
+        invitation = self.play(
+            "3.9", {SS1: ("TCP", SS1)}, {"Proxy 1": SS1}, proxy=f"sip:{SS1};lr"
+        )
+        self.failureResultOf(invitation.established, Busy)
+
+    def test_temporarily_unavailable(self) -> None:
+        """RFC 3665 section 3.11: "a 480 Unavailable is then sent to Alice"."""
+        invitation = self.play(
+            "3.11", {SS1: ("UDP", SS1)}, {"Proxy 1": SS1}, proxy=f"sip:{SS1};lr"
+        )
+        self.failureResultOf(invitation.established, NoAnswer)
