@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from sipuac.dialog.agreements import next_description, tell
 from sipuac.dialog.branch import Branch, MediaState
 from sipuac.dialog.capabilities import ALLOW, SUPPORTED
 from sipuac.dialog.dialog import DialogState
@@ -23,7 +24,6 @@ from sipuac.dialog.effects import (
 from sipuac.dialog.events import ModificationFailed
 from sipuac.dialog.glare import busy_retry_after
 from sipuac.dialog.modification import PeerModification, PeerStage
-from sipuac.dialog.modifications import SDP_TYPE
 from sipuac.dialog.peer_bodies import answer_of, offer_of
 from sipuac.dialog.session_interval import Agreed
 from sipuac.dialog.session_state import SessionState
@@ -37,6 +37,7 @@ from sipuac.syntax.message import Request, Response, response_to
 if TYPE_CHECKING:
     from sipuac.dialog.dialog_set import DialogSet
 
+_SDP = ("Content-Type", "application/sdp")
 _NOT_CHANGED = "The session of this call is not changed"
 
 
@@ -119,7 +120,7 @@ class PeerModifications:
             self._set.refreshes.answered(branch, agreed)
             if branch.has_call:
                 before = branch.exchange.agreed
-                self._set.modifications.tell(branch, before, "remote", "UPDATE")
+                tell(self._outbox, branch, before, "remote", "UPDATE")
             return
         modification = self._receive(branch, Carrier.UPDATE, request, offer, agreed)
         if modification is not None:
@@ -197,7 +198,7 @@ class PeerModifications:
         fields += () if agreed is None else agreed.fields
         if description is None:
             return response_to(request, 200, headers=fields)
-        fields.append(SDP_TYPE)
+        fields.append(_SDP)
         return response_to(request, 200, headers=fields, body=description.render())
 
     # What the media says
@@ -219,9 +220,7 @@ class PeerModifications:
         request = modification.request
         is_update = request.method == "UPDATE"
         try:
-            answer = self._set.modifications.next_description(
-                branch, answer, is_answer=True
-            )
+            answer = next_description(branch, answer, is_answer=True)
             carrier = Carrier.UPDATE_OK if is_update else Carrier.FINAL
             branch.exchange.sent(carrier, answer)
         except NegotiationError as error:
@@ -230,9 +229,7 @@ class PeerModifications:
         self._accept(branch, modification, answer)
         if is_update:
             branch.under_way.peer_update = None
-        self._set.modifications.tell(
-            branch, modification.before, "remote", request.method
-        )
+        tell(self._outbox, branch, modification.before, "remote", request.method)
         self._set.modifications.go_on(branch)
         return True
 
@@ -243,7 +240,7 @@ class PeerModifications:
             return False
         self._outbox.stop_timer(media_timer(branch.tag))
         try:
-            offer = self._set.modifications.next_description(branch, offer)
+            offer = next_description(branch, offer)
             branch.exchange.sent(Carrier.FINAL, offer)
         except NegotiationError as error:
             self._refuse(branch, modification, str(error), 488)
@@ -282,7 +279,7 @@ class PeerModifications:
             return False
         self._outbox.stop_timer(media_timer(branch.tag))
         branch.under_way.peer_invite = None
-        self._set.modifications.tell(branch, modification.before, "remote", "INVITE")
+        tell(self._outbox, branch, modification.before, "remote", "INVITE")
         self._set.modifications.go_on(branch)
         return True
 

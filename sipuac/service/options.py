@@ -36,6 +36,7 @@ class SharedOptions(WireOptions):
     ]
     optFlags = [
         ["early-media", None, "Take media before the answer; --on-fork says of whom"],
+        ["follow-redirects", None, "Call where a redirection (3xx) says"],
         ["offerless", None, "Let the callees make the offers: early media of all"],
     ]
     # fmt: on
@@ -78,6 +79,7 @@ class SharedOptions(WireOptions):
             "on_fork": self["on-fork"],
             "answer_timeout": self["answer-timeout"],
             "session_expires": self["session-expires"],
+            "follow_redirects": bool(self["follow-redirects"]),
         }
 
     def _make_media(self, kind: str) -> StaticMedia:

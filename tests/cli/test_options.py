@@ -43,6 +43,7 @@ class CallOptionsTests(SynchronousTestCase):
                 "on_fork": None,
                 "answer_timeout": 180.0,
                 "session_expires": None,
+                "follow_redirects": False,
             },
         )
 
@@ -71,7 +72,8 @@ class CallOptionsTests(SynchronousTestCase):
             "b.example=2001:db8::1", "--nameserver", "192.0.2.53", "--nameserver",
             "192.0.2.53:5353", "--nameserver", "2001:db8::53", "--nameserver",
             "[2001:db8::53]", "--nameserver", "[2001:db8::53]:5353",
-            "--json", "--ladder", "--session-expires", "1800", TARGET,
+            "--json", "--ladder", "--session-expires", "1800",
+            "--follow-redirects", TARGET,
         )  # fmt: skip
         arguments = options.inviter_arguments()
         self.assertEqual(arguments["identity"], "Alice <sip:alice@example.com>")
@@ -103,6 +105,7 @@ class CallOptionsTests(SynchronousTestCase):
                 "on_fork": "follow",
                 "answer_timeout": 30.0,
                 "session_expires": 1800,
+                "follow_redirects": True,
             },
         )
         self.assertEqual(options["headers"], [("Subject", "a: b"), ("X-Two", "2")])

@@ -411,6 +411,7 @@ class RefusalTests(PeerTestCase):
             {"fork_preference": "maybe"},
             {"headers": [("Require", "100rel")]},
             {"headers": [("Session-Expires", "1800")]},
+            {"max_redirects": -1},
             {"session_expires": 89},
             {"session_expires": 2**31},
             {"session_expires": "soon"},
