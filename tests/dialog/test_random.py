@@ -63,7 +63,7 @@ class Life:
         options = self._options()
         self.is_offerless = options.is_offerless
         self.set = DialogSet(invite(is_offerless=self.is_offerless), options)
-        may_fork = options.policy.name in ("keep-all", "collect", "dice") and (
+        may_fork = options.policy.name in ("keep-all", "collect", "adopt", "dice") and (
             options.can_fork_offer
         )
         self.monitor = Monitor(
