@@ -10,7 +10,8 @@ from twisted.python import usage
 
 from sipuac._version import __version__
 from sipuac.service import values
-from sipuac.service.options import SharedOptions, WireOptions, refused_for
+from sipuac.service.options import SharedOptions
+from sipuac.service.wire_options import WireOptions, refused_for
 from sipuac.ua.registration_options import registration_options
 
 

@@ -18,22 +18,18 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sipuac.dialog import outcome
+from sipuac.dialog.agreements import next_description, tell, tell_refreshed
 from sipuac.dialog.branch import Branch, MediaState
 from sipuac.dialog.capabilities import ALLOW
 from sipuac.dialog.descriptions import description_of
 from sipuac.dialog.effects import (
-    AbandonReInvite,
     ApplyAnswer,
-    CancelReInvite,
     MakeFreshOffer,
     MakeOffer,
-    Modified,
-    RepeatAck,
     RequestDone,
     Rollback,
-    SendAck,
 )
-from sipuac.dialog.events import ModificationFailed, SessionModified, SessionRefreshed
+from sipuac.dialog.events import ModificationFailed
 from sipuac.dialog.glare import retry_delay
 from sipuac.dialog.modification import (
     Event,
@@ -42,8 +38,6 @@ from sipuac.dialog.modification import (
     Stage,
     Wish,
 )
-from sipuac.dialog.reliable import Verdict
-from sipuac.dialog.session_state import SessionState
 from sipuac.dialog.timers import DialogTimer, media_timer, timer_of
 from sipuac.dialog.usages import ending_status
 from sipuac.errors import (
@@ -53,21 +47,18 @@ from sipuac.errors import (
     NegotiationError,
     ParseError,
     SessionNotModified,
-    TransactionTimeout,
     Unreachable,
 )
 from sipuac.sdp.description import SessionDescription
 from sipuac.sdp.difference import difference
-from sipuac.sdp.exchange import Agreement
-from sipuac.sdp.negotiation import next_offer, revised
-from sipuac.sdp.patterns import Carrier, Role
+from sipuac.sdp.negotiation import revised
+from sipuac.sdp.patterns import Carrier
 from sipuac.syntax.message import Response
 
 if TYPE_CHECKING:
     from sipuac.dialog.dialog_set import DialogSet
 
-SDP_TYPE = ("Content-Type", "application/sdp")
-
+_SDP = ("Content-Type", "application/sdp")
 _ALLOW = ("Allow", ALLOW)
 _REFRESHES = (Purpose.REFRESH, Purpose.SESSION_TIMER)
 _NO_METHOD = (405, 501)
@@ -77,42 +68,16 @@ _MAX_RAISES = 8
 _MAX_WAIT = 10
 
 
-class _SentInvite:
-    """A re-INVITE without final response.
-
-    Attributes:
-        own: What it is for; None where its dialog is over.
-    """
-
-    __slots__ = ("branch", "cseq", "has_provisional", "is_cancelled", "number", "own")
-
-    def __init__(
-        self, branch: Branch, own: OwnModification, number: int, cseq: int
-    ) -> None:
-        self.branch = branch
-        self.own: OwnModification | None = own
-        self.number = number
-        self.cseq = cseq
-        self.has_provisional = False
-        self.is_cancelled = False
-
-
 class Modifications:
     """The changes of sessions that we ask for."""
 
-    __slots__ = ("_chance", "_outbox", "_sent", "_set")
+    __slots__ = ("_chance", "_outbox", "_set")
 
     def __init__(self, dialog_set: DialogSet, chance: Callable[[], float]) -> None:
         """Args: `chance`: random numbers, at least 0 and below 1."""
         self._set = dialog_set
         self._outbox = dialog_set.outbox
         self._chance = chance
-        self._sent: dict[int, _SentInvite] = {}
-
-    @property
-    def is_idle(self) -> bool:
-        """Whether no re-INVITE waits for its final response, in any dialog."""
-        return not self._sent
 
     # What is wanted
 
@@ -195,32 +160,10 @@ class Modifications:
             self._apply(branch, own, own.answer)
             return True
         try:
-            self._send(branch, own, self.next_description(branch, offer))
+            self._send(branch, own, next_description(branch, offer))
         except NegotiationError as error:
             self._fail(branch, own, str(error))
         return True
-
-    def next_description(
-        self, branch: Branch, new: SessionDescription, *, is_answer: bool = False
-    ) -> SessionDescription:
-        """What follows our last description in this dialog (RFC 3264 section 8).
-
-        Without a change it is the description in force, o= line and all. A version that
-        was sent before, in an offer that was refused, is not used for another one: "If
-        the version in the origin line does not increment, the SDP MUST be identical to
-        the SDP with that version number."
-
-        Raises:
-            NegotiationError: It cannot follow.
-        """
-        agreed = branch.exchange.agreed
-        if agreed is None:
-            return new
-        current = agreed.local
-        wanted = revised(current, new) if is_answer else next_offer(current, new)
-        if wanted is current:
-            return current
-        return revised(branch.under_way.last_sent or current, wanted)
 
     def media_applied(self, branch: Branch) -> bool:
         """The media has taken an answer; whether it was ours to hear."""
@@ -237,7 +180,7 @@ class Modifications:
             branch.remote = own.answer
             self._set.calls.answer_applied(branch, own.offer)
         else:
-            self.tell(branch, own.before, "local", own.method)
+            tell(self._outbox, branch, own.before, "local", own.method)
             self._done(own.wish, None)
         self._finish(branch, own)
         return True
@@ -276,93 +219,15 @@ class Modifications:
             return
         own.offer = branch.under_way.last_sent = offer
         own.handle(Event.SENT)
-        rows = (*self._rows(branch), SDP_TYPE)
-        number, cseq = self._set.requests.invite(branch, rows, offer.render())
-        own.number = number
-        self._sent[number] = _SentInvite(branch, own, number, cseq)
+        rows = (*self._rows(branch), _SDP)
+        self._set.reinvites.send(branch, own, rows, offer.render())
 
-    def reinvite_response(self, number: int, response: Response) -> None:
-        """A response to the re-INVITE with this number."""
-        sent = self._sent.get(number)
-        if sent is None:
-            # "The UAC core MUST generate an ACK request for each 2xx" (13.2.2.4).
-            tag = response.to_tag or ""
-            if response.is_success and tag in self._set.branches:
-                self._outbox.emit(RepeatAck(tag, response.cseq.number))
-        elif response.is_provisional:
-            self._provisional(sent, response)
-        else:
-            self._end_sent(sent)
-            sent.branch.learn_allow(response)
-            if response.is_success:
-                self._accepted(sent, response)
-            elif sent.own is not None:
-                self._refused(sent.branch, sent.own, response)
-
-    def reinvite_failed(self, number: int, error: Unreachable) -> None:
-        """The re-INVITE with this number will have no final response."""
-        sent = self._sent.get(number)
-        if sent is not None:
-            self._end_sent(sent)
-            if sent.own is not None:
-                self._refused(sent.branch, sent.own, error)
-
-    def _end_sent(self, sent: _SentInvite) -> None:
-        del self._sent[sent.number]
-        self._outbox.stop_timer(timer_of(DialogTimer.REINVITE, sent.number))
-
-    def reinvite_is_late(self, number: int) -> None:
-        """A re-INVITE has no final response for too long: CANCEL, then give it up."""
-        sent = self._sent.get(number)
-        if sent is None:
-            return
-        if sent.own is not None and not sent.is_cancelled:
-            sent.is_cancelled = True
-            self._outbox.emit(CancelReInvite(number))
-            self._limit(sent)
-            return
-        self._outbox.emit(AbandonReInvite(number))
-        message = "the re-INVITE had no final response"
-        self.reinvite_failed(number, TransactionTimeout(message))
-
-    def _limit(self, sent: _SentInvite) -> None:
-        timer = timer_of(DialogTimer.REINVITE, sent.number)
-        self._outbox.start_timer(timer, self._set.options.linger)
-
-    def _provisional(self, sent: _SentInvite, response: Response) -> None:
-        if not sent.has_provisional:
-            # Before that the transaction itself gives up (timer B).
-            sent.has_provisional = True
-            self._limit(sent)
-        own, branch = sent.own, sent.branch
-        if own is None or response.status == 100:
-            return
-        verdict = own.order.judge(response)
-        if verdict not in (Verdict.UNRELIABLE, Verdict.IN_ORDER):
-            return
-        is_reliable = verdict is Verdict.IN_ORDER
-        if is_reliable:
-            # RFC 6141 4.7: never from an unreliable one.
-            branch.dialog.refreshed_by("INVITE", response)
-        description, _ = description_of(response)
-        carrier = Carrier.RELIABLE if is_reliable else Carrier.PROVISIONAL
-        try:
-            role = branch.exchange.received(carrier, description)
-        except NegotiationError as error:
-            self._outbox.warn(f"a session description: {error}", branch.tag)
-        else:
-            if is_reliable and role is Role.ANSWER:
-                own.is_answered_early = True
-        if is_reliable:
-            self._set.acknowledgements.prack(branch, response, has_offer=False)
-
-    def _accepted(self, sent: _SentInvite, response: Response) -> None:
-        branch, own = sent.branch, sent.own
-        branch.dialog.refreshed_by("INVITE", response)
-        dialog = branch.dialog
-        ack = dialog.ack_of(sent.cseq)
-        self._outbox.emit(SendAck(branch.tag, ack, dialog.next_hop(), sent.cseq))
-        if own is None:
+    def answered(
+        self, branch: Branch, own: OwnModification, response: Response
+    ) -> None:
+        """Our re-INVITE has its final response; a 2xx is acknowledged."""
+        if not response.is_success:
+            self.refused(branch, own, response)
             return
         self._set.refreshes.accepted(branch, response)
         description, oddity = description_of(response)
@@ -375,9 +240,9 @@ class Modifications:
             return
         agreed = branch.exchange.agreed
         if agreed is not None:
-            self._answered(branch, own, agreed.remote)
+            self._take_answer(branch, own, agreed.remote)
 
-    def _answered(
+    def _take_answer(
         self, branch: Branch, own: OwnModification, answer: SessionDescription
     ) -> None:
         own.answer = answer
@@ -387,7 +252,8 @@ class Modifications:
             # The offer had not changed, but the answer has.
             self._ask_media(branch, own)
         else:
-            self._refreshed(branch, own)
+            tell(self._outbox, branch, own.before, "local", "INVITE")
+            self._succeed(branch, own)
 
     def _apply(
         self, branch: Branch, own: OwnModification, answer: SessionDescription
@@ -398,8 +264,7 @@ class Modifications:
         self._outbox.emit(ApplyAnswer(branch.tag, answer))
         self._await_media(branch)
 
-    def _refreshed(self, branch: Branch, own: OwnModification) -> None:
-        self.tell(branch, own.before, "local", own.method)
+    def _succeed(self, branch: Branch, own: OwnModification) -> None:
         self._done(own.wish, None)
         self._finish(branch, own)
 
@@ -412,14 +277,15 @@ class Modifications:
             return False
         if isinstance(result, Response) and result.is_success:
             self._set.refreshes.accepted(branch, result)
-            self._refreshed(branch, own)
+            tell_refreshed(self._outbox, branch, "local", "UPDATE")
+            self._succeed(branch, own)
         else:
-            self._refused(branch, own, result)
+            self.refused(branch, own, result)
         return True
 
     # Failures
 
-    def _refused(
+    def refused(
         self, branch: Branch, own: OwnModification, result: Response | Unreachable
     ) -> None:
         """The request got no 2xx: the session is what it was (RFC 3261 14.1)."""
@@ -573,29 +439,6 @@ class Modifications:
         self._drop(branch, own)
         self.go_on(branch)
 
-    # For both sides
-
-    def tell(
-        self, branch: Branch, before: Agreement | None, by: str, method: str
-    ) -> None:
-        """An exchange is complete, or a refresh without one: say what it brought."""
-        agreed = branch.exchange.agreed
-        if agreed is None:
-            return
-        local, remote = agreed.local, agreed.remote
-        is_held = branch.under_way.is_held
-        self._outbox.emit(Modified(branch.tag, local, remote, is_held))
-        if before is not None and (before.local.lines, before.remote.lines) == (
-            local.lines,
-            remote.lines,
-        ):
-            interval = None if branch.timer is None else branch.timer.interval
-            self._outbox.report(SessionRefreshed(branch.tag, by, method, interval))
-        else:
-            self._outbox.report(
-                SessionModified(branch.tag, by, method, str(local), str(remote))
-            )
-
     def abandon(self, branch: Branch) -> None:
         """The dialog is over, or its media: nothing of it is changed any more."""
         under_way = branch.under_way
@@ -608,10 +451,6 @@ class Modifications:
             if own.has_asked_media and branch.media is MediaState.NONE:
                 # A fresh offer that nobody will answer.
                 self._outbox.emit(Rollback(branch.tag))
-        for sent in self._sent.values():
-            if sent.branch is branch:
-                # A late 2xx of it is acknowledged all the same.
-                sent.own = None
         for wish in wishes:
             self._done(wish, SessionNotModified("the call is over"))
 
@@ -629,6 +468,4 @@ def _is_free(branch: Branch, wish: Wish) -> bool:
         return False
     if wish.purpose is Purpose.ADOPT:
         return branch.media is MediaState.NONE
-    session = branch.session
-    stands = session is not None and session.state is SessionState.ESTABLISHED
-    return stands and branch.media is MediaState.APPLIED
+    return branch.stands and branch.media is MediaState.APPLIED

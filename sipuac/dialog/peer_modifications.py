@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from sipuac.dialog.agreements import next_description, tell, tell_refreshed
 from sipuac.dialog.branch import Branch, MediaState
 from sipuac.dialog.capabilities import ALLOW, SUPPORTED
 from sipuac.dialog.dialog import DialogState
@@ -23,10 +24,8 @@ from sipuac.dialog.effects import (
 from sipuac.dialog.events import ModificationFailed
 from sipuac.dialog.glare import busy_retry_after
 from sipuac.dialog.modification import PeerModification, PeerStage
-from sipuac.dialog.modifications import SDP_TYPE
 from sipuac.dialog.peer_bodies import answer_of, offer_of
 from sipuac.dialog.session_interval import Agreed
-from sipuac.dialog.session_state import SessionState
 from sipuac.dialog.timers import DialogTimer, media_timer, timer_of
 from sipuac.errors import NegotiationError
 from sipuac.sdp.description import SessionDescription
@@ -37,6 +36,7 @@ from sipuac.syntax.message import Request, Response, response_to
 if TYPE_CHECKING:
     from sipuac.dialog.dialog_set import DialogSet
 
+_SDP = ("Content-Type", "application/sdp")
 _NOT_CHANGED = "The session of this call is not changed"
 
 
@@ -90,9 +90,7 @@ class PeerModifications:
 
     def _is_ours_in_the_way(self, branch: Branch) -> bool:
         """Whether an INVITE of ours is in progress, or its media works on it."""
-        session = branch.session
-        stands = session is not None and session.state is SessionState.ESTABLISHED
-        if not stands or branch.media is not MediaState.APPLIED:
+        if not branch.stands or branch.media is not MediaState.APPLIED:
             return True
         own = branch.under_way.own
         return own is not None and own.is_in_the_way
@@ -117,9 +115,8 @@ class PeerModifications:
         if offer is None:
             self._reply(request, self._success(branch, request, agreed))
             self._set.refreshes.answered(branch, agreed)
-            if branch.has_call:
-                before = branch.exchange.agreed
-                self._set.modifications.tell(branch, before, "remote", "UPDATE")
+            if branch.stands:
+                tell_refreshed(self._outbox, branch, "remote", "UPDATE")
             return
         modification = self._receive(branch, Carrier.UPDATE, request, offer, agreed)
         if modification is not None:
@@ -197,7 +194,7 @@ class PeerModifications:
         fields += () if agreed is None else agreed.fields
         if description is None:
             return response_to(request, 200, headers=fields)
-        fields.append(SDP_TYPE)
+        fields.append(_SDP)
         return response_to(request, 200, headers=fields, body=description.render())
 
     # What the media says
@@ -219,9 +216,7 @@ class PeerModifications:
         request = modification.request
         is_update = request.method == "UPDATE"
         try:
-            answer = self._set.modifications.next_description(
-                branch, answer, is_answer=True
-            )
+            answer = next_description(branch, answer, is_answer=True)
             carrier = Carrier.UPDATE_OK if is_update else Carrier.FINAL
             branch.exchange.sent(carrier, answer)
         except NegotiationError as error:
@@ -230,9 +225,7 @@ class PeerModifications:
         self._accept(branch, modification, answer)
         if is_update:
             branch.under_way.peer_update = None
-        self._set.modifications.tell(
-            branch, modification.before, "remote", request.method
-        )
+        tell(self._outbox, branch, modification.before, "remote", request.method)
         self._set.modifications.go_on(branch)
         return True
 
@@ -243,7 +236,7 @@ class PeerModifications:
             return False
         self._outbox.stop_timer(media_timer(branch.tag))
         try:
-            offer = self._set.modifications.next_description(branch, offer)
+            offer = next_description(branch, offer)
             branch.exchange.sent(Carrier.FINAL, offer)
         except NegotiationError as error:
             self._refuse(branch, modification, str(error), 488)
@@ -282,7 +275,7 @@ class PeerModifications:
             return False
         self._outbox.stop_timer(media_timer(branch.tag))
         branch.under_way.peer_invite = None
-        self._set.modifications.tell(branch, modification.before, "remote", "INVITE")
+        tell(self._outbox, branch, modification.before, "remote", "INVITE")
         self._set.modifications.go_on(branch)
         return True
 

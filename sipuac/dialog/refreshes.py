@@ -13,6 +13,7 @@ from sipuac.dialog.modification import Purpose, Wish
 from sipuac.dialog.session_interval import (
     Agreed,
     Rows,
+    SessionAsk,
     TooShort,
     asked_in,
     checked_minimum,
@@ -27,7 +28,7 @@ from sipuac.dialog.session_timer import (
 )
 from sipuac.dialog.timers import timer_of
 from sipuac.effects import StartTimer, StopTimer
-from sipuac.errors import ParseError, TransportFailed, Unreachable
+from sipuac.errors import LocalProtocolError, ParseError, TransportFailed, Unreachable
 from sipuac.syntax.message import Request, Response, response_to
 
 if TYPE_CHECKING:
@@ -48,7 +49,10 @@ class Refreshes:
 
     def begin(self, branch: Branch, response: Response) -> None:
         """The call of this branch was taken by this 2xx."""
-        ask = asked_in(self._set.invite)
+        try:
+            ask = asked_in(self._set.invite)
+        except (ParseError, LocalProtocolError):
+            ask = SessionAsk()  # fields of the application's own, which make no sense
         branch.timer = timer = SessionTimer(ask, minimum=checked_minimum(ask.minimum))
         self._perform(branch, timer.accepted(response))
 

@@ -65,6 +65,11 @@ class DemoService(MultiService):
             yield maybeDeferred(inviter.disownServiceParent)
         yield self._peers.stop()
 
+    def reload_certificates(self) -> None:
+        """See `InviterService.reload_certificates`."""
+        if self._inviter is not None:
+            self._inviter.reload_certificates()
+
     def invite(self, target: str, **options: Any) -> Deferred[Invitation]:
         """See `InviterService.invite`."""
         if self._inviter is None:

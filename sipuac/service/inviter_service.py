@@ -16,6 +16,7 @@ from sipuac.ua.authenticator import Authenticator
 from sipuac.ua.capability_query import Capabilities, ask_capabilities
 from sipuac.ua.credentials import CredentialsSource
 from sipuac.ua.endpoint import Endpoint
+from sipuac.ua.incoming import IncomingInvites, Policy
 from sipuac.ua.invitation import Invitation
 from sipuac.ua.inviter import (
     DEFAULT_USER_AGENT,
@@ -24,7 +25,7 @@ from sipuac.ua.inviter import (
     parse_proxy,
 )
 from sipuac.ua.session import Session
-from sipuac.ua.user_agent import SocketSettings, Timers
+from sipuac.ua.user_agent import KeptFlow, SocketSettings, Timers, keep_flow
 
 
 class InviterService(MultiService):
@@ -43,9 +44,19 @@ class InviterService(MultiService):
             audio offer that nothing stands behind.
         user_agent: The User-Agent field; None leaves it out.
         hosts: Addresses by name, instead of DNS.
+        nameservers: Who is asked about all other names, as address and port; none for
+            the name servers of the system.
         tls_ca: PEM file with the roots to trust instead of the system's.
+        tls_cert: PEM file with the certificate to show servers that ask who we are.
+        tls_key: PEM file with its private key, where that is not in the same file.
         advertise: Host to name in Via and Contact instead of our own address.
         credentials: Answers challenges; None for nobody.
+        learn_address: Whether to name there the address that servers see us at.
+        keepalive: Seconds between two keep-alives on the flow to the proxy, which is
+            then held open, and opened anew when it fails; None for no such flow.
+        keepalive_pong: Whether the proxy answers them over TCP and TLS (RFC 5626), so
+            that a connection without an answer is dead.
+        incoming: Answers INVITEs of others; None refuses them with 486.
         drain: Seconds that stopping may take to CANCEL and BYE what is left.
         timers: T1, T2 and T4.
 
@@ -67,9 +78,16 @@ class InviterService(MultiService):
         media: IMediaFactory | None = None,
         user_agent: str | None = DEFAULT_USER_AGENT,
         hosts: Mapping[str, str] | None = None,
+        nameservers: Sequence[tuple[str, int]] = (),
         tls_ca: str | None = None,
+        tls_cert: str | None = None,
+        tls_key: str | None = None,
         advertise: str | None = None,
         credentials: CredentialsSource | None = None,
+        learn_address: bool = False,
+        keepalive: float | None = None,
+        keepalive_pong: bool = False,
+        incoming: Policy | None = None,
         drain: float = 10.0,
         timers: Timers | None = None,
     ) -> None:
@@ -77,19 +95,33 @@ class InviterService(MultiService):
         parse_identity(identity)
         if proxy is not None:
             parse_proxy(proxy)
+        elif keepalive is not None:
+            raise LocalProtocolError("keep-alives go to a proxy, and there is none")
         self._identity = identity
         self._proxy = proxy
         self._reactor = reactor
         self._sockets = SocketSettings(
-            bind=bind, listen=listen, tls_ca=tls_ca, advertise=advertise, hosts=hosts
+            bind=bind,
+            listen=listen,
+            tls_ca=tls_ca,
+            tls_cert=tls_cert,
+            tls_key=tls_key,
+            advertise=advertise,
+            learn_address=learn_address,
+            hosts=hosts,
+            nameservers=nameservers,
         )
+        self._keepalive = keepalive
+        self._keepalive_pong = keepalive_pong
         if media is None:
             media = StaticMedia(address=bind or "127.0.0.1")
         self._media = media
         self._user_agent = user_agent
         self._credentials = credentials
+        self._incoming = incoming
         self._drain = drain
         self._timers = timers
+        self._kept_flow: KeptFlow | None = None
         self.endpoint: Endpoint | None = None
         self.inviter: Inviter | None = None
 
@@ -123,6 +155,8 @@ class InviterService(MultiService):
         if failures:
             failures[0].raiseException()
         self.endpoint = endpoint
+        if self._incoming is not None:
+            IncomingInvites(endpoint, self._incoming)
         self.inviter = Inviter(
             endpoint,
             self._identity,
@@ -130,6 +164,23 @@ class InviterService(MultiService):
             media=self._media,
             user_agent=self._user_agent,
         )
+        if self._keepalive is not None and self.inviter.proxy is not None:
+            self._kept_flow = keep_flow(
+                endpoint,
+                self.inviter.proxy,
+                interval=self._keepalive,
+                expects_pong=self._keepalive_pong,
+            )
+            self._kept_flow.start()
+
+    def reload_certificates(self) -> None:
+        """Read certificates, keys and roots again, for connections from now on.
+
+        Raises:
+            LocalProtocolError: A file cannot be used; then the old ones stay.
+        """
+        if self.endpoint is not None:
+            self.endpoint.transport.reload_certificates()
 
     def stopService(self) -> Deferred[None] | None:
         """CANCEL and BYE what is left, for `drain` seconds at most, and close all."""
@@ -140,7 +191,13 @@ class InviterService(MultiService):
             return None
         drained = inviter.drain(self._drain)
         drained.addCallback(lambda _: children)
-        return drained.addCallback(lambda _: endpoint.stop())
+        return drained.addCallback(lambda _: self._close(endpoint))
+
+    def _close(self, endpoint: Endpoint) -> Deferred[None]:
+        kept, self._kept_flow = self._kept_flow, None
+        if kept is not None:
+            kept.stop()
+        return endpoint.stop()
 
     def invite(self, target: str, **options: Any) -> Deferred[Invitation]:
         """Send an INVITE; see `Inviter.invite` for the options and the result."""

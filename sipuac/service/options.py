@@ -1,128 +1,19 @@
-"""Options that the service and the one-shot commands share, checked when they are read.
+"""Options that the service and `sipuac call` share: which calls, with which media.
 
-What is wrong raises `UsageError` with one line that says what and where, before
-anything is opened. The options that belong to one of the two are added by
-`service/tap.py` and `cli/options.py`.
+The options that belong to one of the two are added by `service/tap.py` and
+`cli/options.py`.
 """
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from twisted.python import usage
 
-from sipuac._version import __version__
-from sipuac.errors import LocalProtocolError
 from sipuac.media.static import KINDS, StaticMedia
 from sipuac.service import values
 from sipuac.service.requests import SHORTEST_INTERVAL
-from sipuac.syntax.uri import SipUri, Uri
-from sipuac.ua.credentials import (
-    Credentials,
-    CredentialsSource,
-    fixed_credentials,
-    read_password,
-)
-from sipuac.ua.inviter import parse_identity, parse_proxy
-from sipuac.ua.user_agent import SocketSettings
-
-ANONYMOUS = '"Anonymous" <sip:anonymous@anonymous.invalid>'
-"""Who calls when nobody says so (RFC 3261 section 8.1.1.3)."""
-
-
-@contextmanager
-def refused_for(option: str) -> Iterator[None]:
-    """Turn what cannot be used into the usage error of this option."""
-    try:
-        yield
-    except LocalProtocolError as error:
-        raise usage.UsageError(f"{option}: {error}") from None
-
-
-class WireOptions(usage.Options):
-    """Who we are, and through what we reach others."""
-
-    # fmt: off
-    optParameters = [
-        ["from", None, None,
-         "URI that we are, or 'Name <URI>' (default: anonymous)"],
-        ["proxy", None, None,
-         "URI of the outbound proxy, for instance 'sip:192.0.2.1;transport=tcp'"],
-        ["advertise", None, None,
-         "ADDRESS or name to put into Via and Contact instead of our own address"],
-        ["tls-ca", None, None,
-         "FILE with the certificates (PEM) to trust instead of the system's"],
-        ["auth-user", None, None,
-         "NAME to answer challenges with (default: the user of --from)"],
-        ["password-file", None, None,
-         "FILE with the password to answer challenges with"],
-    ]
-    # fmt: on
-
-    def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]  # Twisted
-        self["resolve"] = {}
-        self._credentials: CredentialsSource | None = None
-
-    def opt_resolve(self, text: str) -> None:
-        """NAME=ADDRESS to use instead of DNS; may be given several times."""
-        name, where = values.resolution(text)
-        self["resolve"][name] = where
-
-    def opt_version(self) -> None:
-        """Print the version and exit."""
-        sys.stdout.write(f"sipuac {__version__}\n")
-        raise SystemExit(0)
-
-    def postOptions(self) -> None:
-        """Check and convert what was given (see `usage.Options`)."""
-        self["from"] = self["from"] or ANONYMOUS
-        with refused_for("--from"):
-            identity = parse_identity(self["from"])
-        if self["proxy"] is not None:
-            with refused_for("--proxy"):
-                parse_proxy(self["proxy"])
-        if self["advertise"] is not None:
-            self["advertise"] = values.host("advertise", self["advertise"])
-        if self["tls-ca"] is not None:
-            with refused_for("--tls-ca"):
-                SocketSettings(tls_ca=self["tls-ca"])
-        if self["password-file"] is not None:
-            self._credentials = self._read_credentials(identity.uri)
-        elif self["auth-user"] is not None:
-            raise usage.UsageError("--auth-user needs a --password-file")
-
-    def _read_credentials(self, identity: Uri) -> CredentialsSource:
-        user = self["auth-user"]
-        if user is None and isinstance(identity, SipUri):
-            user = identity.unescaped_user
-        if user is None:
-            raise usage.UsageError("--password-file needs an --auth-user")
-        with refused_for("--password-file"):
-            return fixed_credentials(
-                Credentials(user, read_password(self["password-file"]))
-            )
-
-    @property
-    def credentials(self) -> CredentialsSource | None:
-        """What challenges are answered with; None where no password was given."""
-        return self._credentials
-
-    def wire_arguments(self) -> dict[str, Any]:
-        """Keyword arguments of `InviterService`, Any as they are of many types."""
-        arguments = {
-            "identity": self["from"],
-            "proxy": self["proxy"],
-            "hosts": dict(self["resolve"]),
-            "tls_ca": self["tls-ca"],
-            "advertise": self["advertise"],
-        }
-        if self.get("bind") is not None:
-            arguments["bind"] = self["bind"]
-        return arguments
+from sipuac.service.wire_options import WireOptions, refused_for
 
 
 class SharedOptions(WireOptions):
@@ -145,6 +36,7 @@ class SharedOptions(WireOptions):
     ]
     optFlags = [
         ["early-media", None, "Take media before the answer; --on-fork says of whom"],
+        ["follow-redirects", None, "Call where a redirection (3xx) says"],
         ["offerless", None, "Let the callees make the offers: early media of all"],
     ]
     # fmt: on
@@ -187,6 +79,7 @@ class SharedOptions(WireOptions):
             "on_fork": self["on-fork"],
             "answer_timeout": self["answer-timeout"],
             "session_expires": self["session-expires"],
+            "follow_redirects": bool(self["follow-redirects"]),
         }
 
     def _make_media(self, kind: str) -> StaticMedia:

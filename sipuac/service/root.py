@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +12,7 @@ from twisted.internet.defer import Deferred, inlineCallbacks, maybeDeferred
 from twisted.internet.error import CannotListenError
 from twisted.logger import Logger
 
-from sipuac.errors import SipError
+from sipuac.errors import LocalProtocolError, SipError
 from sipuac.service.signals import SignalWatch
 
 _log = Logger()
@@ -75,15 +77,29 @@ class RootService(MultiService):
 
 
 class StopSignals(Service):
-    """SIGINT, SIGTERM and SIGHUP stop the service: the first with its drain.
+    """SIGINT and SIGTERM stop the service: the first with its drain.
+
+    So does SIGHUP where a terminal goes that the service was started in. A daemon has
+    none: there SIGHUP means to read the certificates again, and calls go on.
 
     Args:
         reactor: Stopped by the first signal; Any, as it provides many interfaces.
         root: What has the drain to skip.
+        reload: Reads certificates again; may raise `LocalProtocolError`. None where
+            SIGHUP stops in any case.
+        has_terminal: Whether the service was started in a terminal.
     """
 
-    def __init__(self, reactor: Any, root: RootService) -> None:
+    def __init__(
+        self,
+        reactor: Any,
+        root: RootService,
+        reload: Callable[[], None] | None = None,
+        has_terminal: Callable[[], bool] = lambda: os.isatty(0),
+    ) -> None:
         self._root = root
+        self._reload = reload
+        self._has_terminal = has_terminal
         self._watch = SignalWatch(reactor, self._signalled)
 
     def startService(self) -> None:
@@ -97,12 +113,29 @@ class StopSignals(Service):
         self._watch.stop()
 
     def _signalled(self, number: int) -> None:
+        if self._is_for_reload(number):
+            self._reload_certificates()
+            return
         if self._root.is_stopping:
             _log.warn("signal {number} again: not waiting any longer", number=number)
             self._root.skip_drain()
             return
         _log.info("signal {number}: stopping", number=number)
         self._watch.pass_on(number)
+
+    def _is_for_reload(self, number: int) -> bool:
+        if self._reload is None or self._root.is_stopping:
+            return False
+        return number == getattr(signal, "SIGHUP", None) and not self._has_terminal()
+
+    def _reload_certificates(self) -> None:
+        assert self._reload is not None
+        try:
+            self._reload()
+        except LocalProtocolError as error:
+            _log.error("the old certificates stay: {problem}", problem=str(error))
+        else:
+            _log.info("certificates are read again")
 
 
 def _or_exit(start: Callable[[], None]) -> None:

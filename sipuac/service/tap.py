@@ -19,9 +19,10 @@ from sipuac.service.control import control_site
 from sipuac.service.demo import DemoService
 from sipuac.service.http_endpoint import checked_http_endpoint
 from sipuac.service.inviter_service import InviterService
-from sipuac.service.options import SharedOptions, refused_for
+from sipuac.service.options import SharedOptions
 from sipuac.service.requests import InviteOptions
 from sipuac.service.root import RootService, StopSignals
+from sipuac.service.wire_options import refused_for
 from sipuac.ua.user_agent import SocketSettings
 
 EARLY_MEDIA_POLICIES = ("cancel-extras", "adopt", "follow", "collect", "fail")
@@ -98,10 +99,10 @@ def makeService(options: Options) -> IService:
 def make_service(options: Options, reactor: Any) -> RootService:
     """As `makeService`, on this reactor; Any, as it provides many interfaces."""
     root = RootService()
-    signals = StopSignals(reactor, root)
+    inviter = _make_inviter(options, reactor)
+    signals = StopSignals(reactor, root, inviter.reload_certificates)
     signals.setName("signals")  # type: ignore[no-untyped-call]  # Twisted
     signals.setServiceParent(root)  # type: ignore[no-untyped-call]  # Twisted
-    inviter = _make_inviter(options, reactor)
     if options["http"] is not None:
         calls = Calls(inviter.invite, reactor)
         invite_options = InviteOptions(

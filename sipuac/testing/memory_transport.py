@@ -19,9 +19,10 @@ from sipuac.errors import ParseError, TransportFailed
 from sipuac.syntax.destination import DEFAULT_PORTS, Destination
 from sipuac.syntax.framing import Ping, Pong, StreamFramer
 from sipuac.syntax.limits import Limits
-from sipuac.syntax.message import Message, Request, response_to
+from sipuac.syntax.message import Message, Request, Response, response_to
 from sipuac.syntax.parser import check_received, parse_message, salvage_request
 from sipuac.transport.interfaces import IFlow, IMessageReceiver, ITransportLayer
+from sipuac.transport.watchers import Watchers
 
 if TYPE_CHECKING:
     from sipuac.testing.memory import MemoryNetwork
@@ -40,6 +41,8 @@ class DatagramFlow:
         self._owner = owner
         self.sent_by = self.local = (owner.host, owner.port)
         self.remote = remote
+        self.pongs = 0
+        self.watchers = Watchers()
 
     @property
     def is_open(self) -> bool:
@@ -51,6 +54,14 @@ class DatagramFlow:
         if not self.is_open:
             raise TransportFailed("the socket is closed")
         self._owner.network.send_datagram(self.local, self.remote, data)
+
+    def keep_alive(self) -> None:
+        """See `IFlow`."""
+        self.send(b"\r\n\r\n")
+
+    def fail(self, error: TransportFailed) -> None:
+        """See `IFlow`."""
+        self._owner.flow_failed(self, error)
 
 
 @implementer(IFlow)
@@ -71,6 +82,8 @@ class Connection:
         self.local = local
         self.remote = remote
         self.is_open = True
+        self.pongs = 0
+        self.watchers = Watchers()
         self.peer: Connection | None = None
         self._owner = owner
         self._framer = StreamFramer(owner.limits)
@@ -96,8 +109,18 @@ class Connection:
             for frame in frames:
                 if isinstance(frame, Ping):
                     self.send(b"\r\n")
-                elif not isinstance(frame, Pong):
+                elif isinstance(frame, Pong):
+                    self.pongs += 1
+                else:
                     self._owner.message_received(frame, self)
+
+    def keep_alive(self) -> None:
+        """See `IFlow`."""
+        self.send(b"\r\n\r\n")
+
+    def fail(self, error: TransportFailed) -> None:
+        """See `IFlow`."""
+        self.close(error)
 
     def close(self, error: TransportFailed) -> None:
         """Close both ends; the receivers hear of it in the clock's next call."""
@@ -189,11 +212,18 @@ class MemoryTransport:
         port = (via.rport if via.received else None) or via.port or 5060
         return succeed(self._datagram_flow((via.received or via.host, port)))
 
+    def learn_address(self, response: Response, flow: IFlow) -> None:
+        """See `ITransportLayer`: there is no NAT in memory, so nothing is learned."""
+
+    def reload_certificates(self) -> None:
+        """See `ITransportLayer`: there are no certificates in memory."""
+
     # -- for the network ------------------------------------------------------------
 
     def datagram_received(self, octets: bytes, source: Address) -> None:
         """A datagram came."""
         if not octets.strip(b"\r\n"):
+            self._datagram_flow(source).pongs += 1
             return  # a keep-alive
         self.counters["datagrams received"] += 1
         flow = self._datagram_flow(source)
@@ -225,10 +255,16 @@ class MemoryTransport:
     def connection_lost(self, connection: Connection, error: TransportFailed) -> None:
         """A connection is closed, whoever closed it."""
         self._connections.pop((connection.transport, *connection.remote), None)
-        if self._receiver is not None and self.is_started:
-            self.network.clock.callLater(
-                0, self._receiver.flow_failed, connection, error
-            )
+        if self.is_started:
+            self.network.clock.callLater(0, self.flow_failed, connection, error)
+
+    def flow_failed(
+        self, flow: Connection | DatagramFlow, error: TransportFailed
+    ) -> None:
+        """Tell all who wait on this flow."""
+        if self._receiver is not None:
+            self._receiver.flow_failed(flow, error)
+        flow.watchers.tell(error)
 
     def _datagram_flow(self, remote: Address) -> DatagramFlow:
         if remote not in self._datagram_flows:

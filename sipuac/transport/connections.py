@@ -7,60 +7,43 @@ by the domain that the server has proved to speak for, and for no other.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from OpenSSL import SSL
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import (
     IAddress,
-    IConnector,
+    IDelayedCall,
     IProtocolFactory,
     IReactorTCP,
     IReactorTime,
 )
-from twisted.internet.protocol import ClientFactory, Factory
+from twisted.internet.protocol import Factory
 from twisted.protocols.tls import TLSMemoryBIOFactory
-from twisted.python.failure import Failure
 
-from sipuac.errors import LocalProtocolError, TransportFailed
+from sipuac.errors import TransportFailed
 from sipuac.syntax.destination import Destination
 from sipuac.syntax.limits import Limits
+from sipuac.transport.attempt import Attempt, Key
+from sipuac.transport.backoff import Backoff
+from sipuac.transport.bounds import ConnectionBounds, peer_of
 from sipuac.transport.intake import Intake
 from sipuac.transport.interfaces import IFlow
 from sipuac.transport.stream import StreamConnection, StreamFlow
 from sipuac.transport.tally import Tally
-from sipuac.transport.tls import ClientTls, ServerTls
+from sipuac.transport.tls import ClientTls, ServerContext, ServerTls
 
 if TYPE_CHECKING:
-    _ClientFactory = ClientFactory[StreamConnection]
     _Factory = Factory[StreamConnection]
 else:
-    # The factories of the oldest Twisted that we run on take no type.
-    _ClientFactory = ClientFactory
+    # The factory of the oldest Twisted that we run on takes no type.
     _Factory = Factory
 
 
-@dataclass(frozen=True, slots=True)
-class ConnectionBounds:
-    """How many connections there may be, and how long they may take.
-
-    Attributes:
-        max_made: Connections that we make, those being made included.
-        max_accepted: Connections that we accept.
-        connect_timeout: Seconds to make one, and again as many for the TLS handshake.
-        message_timeout: Seconds for a message from its first octet to its last.
-    """
-
-    max_made: int = 1000
-    max_accepted: int = 1000
-    connect_timeout: float = 10.0
-    message_timeout: float = 30.0
-
-
-# Transport, address, port, and over TLS the domain in lower case.
-_Key = tuple[str, str, int, str]
+#: Seconds between two looks for connections that nobody uses.
+SWEEP_INTERVAL = 10.0
 
 
 class Connections:
@@ -73,6 +56,7 @@ class Connections:
         tally: Where things are counted.
         limits: How large a message may be.
         bounds: How many connections there may be.
+        backoff: Which servers to leave alone for a while.
         client_context: Makes the context of TLS connections; called when one is needed.
         sent_by_of: Tells what goes into Via and Contact over a flow.
         source_toward: The interface to connect from to an address, None for any.
@@ -86,6 +70,7 @@ class Connections:
         tally: Tally,
         limits: Limits,
         bounds: ConnectionBounds,
+        backoff: Backoff,
         *,
         client_context: Callable[[], SSL.Context],
         sent_by_of: Callable[[StreamFlow], tuple[str, int]],
@@ -94,6 +79,7 @@ class Connections:
         self.reactor = reactor
         self.clock = clock
         self.bounds = bounds
+        self.backoff = backoff
         self.tally = tally
         self.sent_by_of = sent_by_of
         self.source_toward = source_toward
@@ -101,12 +87,15 @@ class Connections:
         self._intake = intake
         self._limits = limits
         self._made: set[StreamConnection] = set()
-        self._accepted: set[StreamConnection] = set()
+        # With whom each is, of those that were let in; None for the others.
+        self._accepted: dict[StreamConnection, str | None] = {}
+        self._accepted_by_peer: Counter[str] = Counter()
         # The open ones, with what they are found by; None for one that is not reused.
-        self._open: dict[StreamConnection, _Key | None] = {}
-        self._flows: dict[_Key, StreamFlow] = {}
-        self._attempts: dict[_Key, Attempt] = {}
+        self._open: dict[StreamConnection, Key | None] = {}
+        self._flows: dict[Key, StreamFlow] = {}
+        self._attempts: dict[Key, Attempt] = {}
         self._attempt_of: dict[StreamConnection, Attempt] = {}
+        self._sweep_call: IDelayedCall | None = None
         self._is_closing = False
         self._all_closed: Deferred[None] | None = None
 
@@ -126,6 +115,15 @@ class Connections:
         attempt = self._attempts.get(key)
         if attempt is not None:
             return attempt.wait()
+        rest = self.backoff.wait(key)
+        if rest:
+            self.tally.count("connections-put-off")
+            return fail(
+                TransportFailed(
+                    f"{destination.host} port {destination.port} is left alone for "
+                    f"{rest:.1f} s: {self.backoff.reason(key)}"
+                )
+            )
         if len(self._made) + len(self._attempts) >= self.bounds.max_made:
             self.tally.count("connections-refused")
             return fail(TransportFailed("there are too many connections"))
@@ -151,7 +149,7 @@ class Connections:
         return connection
 
     def server_factory(
-        self, transport: str, context: SSL.Context | None = None
+        self, transport: str, context: ServerContext | None = None
     ) -> IProtocolFactory:
         """What a listening socket makes its connections with."""
         accepting = _AcceptingFactory(
@@ -161,7 +159,7 @@ class Connections:
             return accepting
         return TLSMemoryBIOFactory(ServerTls(context), False, accepting, self.clock)
 
-    def attempt_over(self, key: _Key) -> None:
+    def attempt_over(self, key: Key) -> None:
         """An attempt has ended, with a connection or without."""
         self._attempts.pop(key, None)
 
@@ -182,14 +180,20 @@ class Connections:
 
     def admit(self, connection: StreamConnection) -> bool:
         """Whether there is room for one more connection."""
-        if self._is_closing:
-            self._accepted.add(connection)
-            return False
         if connection in self._attempt_of:
             self._made.add(connection)
-            return True
-        is_room = len(self._accepted) < self.bounds.max_accepted
-        self._accepted.add(connection)
+            return not self._is_closing
+        assert connection.flow is not None
+        peer = peer_of(connection.flow.remote[0])
+        bounds = self.bounds
+        is_room = (
+            not self._is_closing
+            and len(self._accepted) < bounds.max_accepted
+            and self._accepted_by_peer[peer] < bounds.max_accepted_per_peer
+        )
+        self._accepted[connection] = peer if is_room else None
+        if is_room:
+            self._accepted_by_peer[peer] += 1
         self.tally.count("connections-accepted" if is_room else "connections-refused")
         return is_room
 
@@ -198,7 +202,7 @@ class Connections:
         flow = connection.flow
         assert flow is not None
         attempt = self._attempt_of.pop(connection, None)
-        key: _Key | None = None
+        key: Key | None = None
         if attempt is not None:
             self.tally.count("connections-opened")
             key = attempt.key
@@ -209,25 +213,61 @@ class Connections:
         self._open[connection] = key
         if key is not None:
             self._flows[key] = flow
+        if self._sweep_call is None:
+            self._sweep_call = self.clock.callLater(SWEEP_INTERVAL, self._sweep)
         if attempt is not None:
             attempt.succeed(flow)
 
-    def connection_closed(
+    def connection_ended(
         self, connection: StreamConnection, error: TransportFailed
     ) -> None:
-        """The connection is gone, whether it was open before or not."""
-        self._made.discard(connection)
-        self._accepted.discard(connection)
+        """Nothing more comes or goes; it may never have been open."""
         attempt = self._attempt_of.pop(connection, None)
         if attempt is not None:
             attempt.fail(error)
         flow = connection.flow
         if connection in self._open and flow is not None:
             self._forget(flow, self._open.pop(connection), error)
+        if not self._open and self._sweep_call is not None:
+            self._sweep_call.cancel()
+            self._sweep_call = None
+
+    def connection_closed(self, connection: StreamConnection) -> None:
+        """The socket is closed."""
+        self._made.discard(connection)
+        peer = self._accepted.pop(connection, None)
+        if peer is not None:
+            self._accepted_by_peer[peer] -= 1
+            if not self._accepted_by_peer[peer]:
+                del self._accepted_by_peer[peer]
         self._note_all_closed()
 
+    # Inside
+
+    def _sweep(self) -> None:
+        """Close the connections that nobody uses."""
+        self._sweep_call = self.clock.callLater(SWEEP_INTERVAL, self._sweep)
+        for connection in list(self._open):
+            why = self._why_close(connection)
+            if why:
+                self.tally.count("connections-idle")
+                connection.close(TransportFailed(why))
+
+    def _why_close(self, connection: StreamConnection) -> str:
+        """Why nobody needs this connection; "" where it may stay."""
+        bounds, now = self.bounds, self.clock.seconds()
+        idle = now - connection.last_active
+        is_client = connection.is_client
+        if idle >= (bounds.idle_timeout_made if is_client else bounds.idle_timeout):
+            return f"nothing was said for {idle:.0f} s"
+        age = now - connection.opened_at
+        is_new = not is_client and not connection.has_spoken
+        if is_new and age >= bounds.first_message_timeout:
+            return f"no message came within {age:.0f} s"
+        return ""
+
     def _forget(
-        self, flow: StreamFlow, key: _Key | None, error: TransportFailed
+        self, flow: StreamFlow, key: Key | None, error: TransportFailed
     ) -> None:
         if key is not None and self._flows.get(key) is flow:
             del self._flows[key]
@@ -259,108 +299,6 @@ class Connections:
         )
 
 
-class Attempt(_ClientFactory):
-    """One connection being made, and all who wait for it."""
-
-    noisy = False
-
-    def __init__(
-        self, connections: Connections, key: _Key, destination: Destination
-    ) -> None:
-        self.key = key
-        self._connections = connections
-        self._destination = destination
-        self._waiting: list[Deferred[IFlow]] = []
-        self._is_over = False
-        self._tls: ClientTls | None = None
-        self._connector: IConnector | None = None
-        self._connection: StreamConnection | None = None
-
-    def wait(self) -> Deferred[IFlow]:
-        """A Deferred of its own for one more who wants this connection."""
-        waiting: Deferred[IFlow] = Deferred(self._stop_waiting)
-        self._waiting.append(waiting)
-        return waiting
-
-    def start(self) -> None:
-        """Begin to connect."""
-        connections = self._connections
-        destination = self._destination
-        factory: ClientFactory[Any] = self
-        try:
-            if destination.transport == "TLS":
-                self._tls = connections.client_tls(destination.domain)
-                factory = TLSMemoryBIOFactory(self._tls, True, self, connections.clock)
-        except LocalProtocolError as error:
-            self.fail(TransportFailed(str(error)))
-            return
-        source = connections.source_toward(destination.host)
-        self._connector = connections.reactor.connectTCP(
-            destination.host,
-            destination.port,
-            factory,
-            timeout=connections.bounds.connect_timeout,
-            bindAddress=None if source is None else (source, 0),
-        )
-
-    def give_up(self, error: TransportFailed) -> None:
-        """Stop connecting; who still waits is told why."""
-        self.fail(error)
-        if self._connection is not None:
-            self._connection.give_up(error)
-        elif self._connector is not None:
-            self._connector.stopConnecting()
-
-    def succeed(self, flow: StreamFlow) -> None:
-        """The connection is open."""
-        self._end()
-        for waiting in self._take_waiting():
-            waiting.callback(flow)
-
-    def fail(self, error: TransportFailed) -> None:
-        """The connection could not be made."""
-        if self._is_over:
-            return
-        self._end()
-        self._connections.tally.count("connections-failed")
-        destination = self._destination
-        told = TransportFailed(
-            f"cannot connect to {destination.host} port {destination.port} by "
-            f"{destination.transport}: {error}"
-        )
-        for waiting in self._take_waiting():
-            waiting.errback(told)
-
-    # What Twisted tells
-
-    def buildProtocol(self, addr: IAddress | None) -> StreamConnection:
-        """The TCP connection stands."""
-        self._connection = self._connections.made_connection(
-            self, self._destination.transport, self._tls
-        )
-        return self._connection
-
-    def clientConnectionFailed(self, connector: IConnector, reason: Failure) -> None:
-        """There is no connection."""
-        self.fail(TransportFailed(str(reason.value).rstrip(".")))
-
-    # Inside
-
-    def _end(self) -> None:
-        self._is_over = True
-        self._connections.attempt_over(self.key)
-
-    def _take_waiting(self) -> list[Deferred[IFlow]]:
-        waiting, self._waiting = self._waiting, []
-        return waiting
-
-    def _stop_waiting(self, waiting: Deferred[IFlow]) -> None:
-        if waiting in self._waiting:
-            self._waiting.remove(waiting)
-        if not self._waiting and not self._is_over:
-            self.give_up(TransportFailed("nobody wants the connection any more"))
-
-
 class _AcceptingFactory(_Factory):
     """Makes the protocols of accepted connections."""
 
@@ -374,6 +312,6 @@ class _AcceptingFactory(_Factory):
         return self._new_connection()
 
 
-def _key_of(destination: Destination) -> _Key:
+def _key_of(destination: Destination) -> Key:
     domain = destination.domain.lower() if destination.transport == "TLS" else ""
     return destination.transport, destination.host, destination.port, domain

@@ -73,13 +73,13 @@ class Intake:
 
     def report_failed_flow(self, flow: IFlow, error: TransportFailed) -> None:
         """Tell the receiver that nothing will come over this flow any more."""
-        if self.receiver is None:
-            return
-        try:
-            self.receiver.flow_failed(flow, error)
-        except Exception:
-            self._tally.count("receiver-errors")
-            _log.failure("the receiver of failures failed")
+        if self.receiver is not None:
+            try:
+                self.receiver.flow_failed(flow, error)
+            except Exception:
+                self._tally.count("receiver-errors")
+                _log.failure("the receiver of failures failed")
+        flow.watchers.tell(error)
 
     def _hand_up(self, message: Message, flow: IFlow) -> None:
         if self.receiver is None:

@@ -7,7 +7,8 @@ from zope.interface import Attribute, Interface
 
 from sipuac.errors import TransportFailed
 from sipuac.syntax.destination import Destination
-from sipuac.syntax.message import Message, Request
+from sipuac.syntax.message import Message, Request, Response
+from sipuac.transport.watchers import Watchers
 
 
 class IFlow(Interface):
@@ -22,6 +23,10 @@ class IFlow(Interface):
     )
     local: tuple[str, int] = Attribute("Address and port of our own end.")
     remote: tuple[str, int] = Attribute("Address and port of the peer's end.")
+    pongs: int = Attribute("How many keep-alives the peer has answered.")
+    watchers: Watchers = Attribute(
+        "Who else is told when the flow fails, after the receiver."
+    )
 
     def send(data: bytes) -> None:
         """Write one whole message.
@@ -29,6 +34,18 @@ class IFlow(Interface):
         Raises:
             TransportFailed: The flow is closed or the system refuses the datagram.
         """
+
+    def keep_alive() -> None:
+        """Send a double CRLF (RFC 5626 section 3.5.1).
+
+        It holds the bindings of NATs, and asks over a connection for a pong.
+
+        Raises:
+            TransportFailed: As `send`.
+        """
+
+    def fail(error: TransportFailed) -> None:
+        """The peer is found to be gone: close the connection, and tell who waits."""
 
 
 class IMessageReceiver(Interface):
@@ -76,6 +93,24 @@ class ITransportLayer(Interface):
 
         That flow itself while it is open (over UDP: as `received`, `rport` and sent-by
         say), otherwise a new one to the sent-by address (RFC 3261 section 18.2.2).
+        """
+
+    def learn_address(response: Response, flow: IFlow) -> None:
+        """Look where a peer has seen us, where that is wanted (RFC 3581 section 4).
+
+        Args:
+            response: To a request of ours, of which that is certain.
+            flow: What the request went over; its `sent_by` is from now on what the top
+                Via has as `received` and `rport`.
+        """
+
+    def reload_certificates() -> None:
+        """Read all certificates, keys and roots again, for new connections.
+
+        Connections that stand go on as they are.
+
+        Raises:
+            LocalProtocolError: A file cannot be used; then nothing is changed at all.
         """
 
     def stop() -> Deferred[None]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from random import SystemRandom
 from typing import Any, cast
 
 from OpenSSL import SSL
@@ -13,11 +14,10 @@ from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort, IReactorTime
 from zope.interface import implementer
 
-from sipuac.errors import LocalProtocolError, ParseError, TransportFailed
+from sipuac.errors import ParseError, TransportFailed
 from sipuac.syntax.destination import Destination
-from sipuac.syntax.hosts import bracketed, read_host
 from sipuac.syntax.limits import Limits
-from sipuac.syntax.message import Request
+from sipuac.syntax.message import Request, Response
 from sipuac.transport.addresses import (
     LocalAddress,
     interface_toward,
@@ -27,13 +27,16 @@ from sipuac.transport.addresses import (
     plain_address,
     reaches,
 )
-from sipuac.transport.connections import ConnectionBounds, Connections
+from sipuac.transport.advertised import Advertised, seen_address
+from sipuac.transport.backoff import Backoff
+from sipuac.transport.bounds import ConnectionBounds
+from sipuac.transport.connections import Connections
 from sipuac.transport.intake import Intake
 from sipuac.transport.interfaces import IFlow, IMessageReceiver, ITransportLayer
 from sipuac.transport.listener import Listener
 from sipuac.transport.stream import StreamFlow
 from sipuac.transport.tally import Tally
-from sipuac.transport.tls import TlsSettings
+from sipuac.transport.tls import ServerContext, TlsSettings
 from sipuac.transport.udp import MAX_DATAGRAM, UdpFlow, UdpProtocol
 from sipuac.transport.udp_port import listen_udp
 from sipuac.transport.via import reply_address
@@ -46,6 +49,7 @@ _MAX_ROUTES = 4096
 
 _DEFAULT_LIMITS = Limits()
 _DEFAULT_BOUNDS = ConnectionBounds()
+_random = SystemRandom().random
 
 
 @implementer(ITransportLayer)
@@ -61,6 +65,9 @@ class TransportLayer:
         clock: The only source of time; None for the reactor.
         bounds: How many connections there may be.
         local_address: Finds our address toward a peer, for sockets bound to all.
+        learns_address: Whether to name in Via and Contact the address that a peer has
+            seen us at, as its responses tell; what is advertised goes first.
+        random: A number from 0 to 1.
 
     Attributes:
         counters: See `ITransportLayer`.
@@ -82,9 +89,12 @@ class TransportLayer:
         clock: IReactorTime | None = None,
         bounds: ConnectionBounds = _DEFAULT_BOUNDS,
         local_address: LocalAddress = local_address_toward,
+        learns_address: bool = False,
+        random: Callable[[], float] = _random,
     ) -> None:
         self._reactor = reactor
-        self._advertise = None if advertise is None else _advertised_host(advertise)
+        self._advertised = Advertised(advertise)
+        self._learns_address = learns_address
         self._local_address = local_address
         self._tls = tls or TlsSettings()
         self._client_context: SSL.Context | None = None
@@ -92,21 +102,23 @@ class TransportLayer:
             self._context_for_clients()
         self._groups = _groups_of(listeners)
         self._server_contexts = {
-            listener: listener.certificate.server_context()
+            listener: ServerContext(listener.certificate)
             for listener in listeners
             if listener.certificate is not None
         }
-        tally = Tally(reactor if clock is None else clock)
+        clock = reactor if clock is None else clock
+        tally = Tally(clock)
         self._tally = tally
         self.counters = tally.counters
         self._intake = Intake(self, tally, limits)
         self._connections = Connections(
             reactor,
-            reactor if clock is None else clock,
+            clock,
             self._intake,
             tally,
             limits,
             bounds,
+            Backoff(clock, random),
             client_context=self._context_for_clients,
             sent_by_of=self._sent_by_of,
             source_toward=self._source_toward,
@@ -176,6 +188,36 @@ class TransportLayer:
             return fail(TransportFailed("the connection is closed"))
         return self.connect(Destination(flow.transport, *address, domain))
 
+    def learn_address(self, response: Response, flow: IFlow) -> None:
+        """See `ITransportLayer`."""
+        if not self._learns_address:
+            return
+        try:
+            seen = seen_address(response)
+        except ParseError:
+            return
+        if seen is None:
+            return
+        before = flow.sent_by
+        if isinstance(flow, UdpFlow):
+            flow.seen_as = seen
+        elif isinstance(flow, StreamFlow):
+            # The port is that of this one connection, and nobody can connect there.
+            flow.seen_as = seen[0]
+        if flow.sent_by != before:
+            self._tally.report("addresses-learned", flow.remote, f"we are {seen[0]}")
+
+    def reload_certificates(self) -> None:
+        """See `ITransportLayer`."""
+        clients = self._tls.client_context()
+        renewed = [
+            (one, one.certificate.server_context())
+            for one in self._server_contexts.values()
+        ]
+        self._client_context = clients
+        for one, context in renewed:
+            one.context = context
+
     # Listening
 
     def _open_group(self, group: list[Listener]) -> None:
@@ -209,7 +251,7 @@ class TransportLayer:
                 self._intake,
                 self._tally,
                 self._local_address,
-                self._advertise,
+                self._advertised,
             )
             listening = listen_udp(self._reactor, port, udp, interface, MAX_DATAGRAM)
         else:
@@ -269,7 +311,8 @@ class TransportLayer:
         who looks for a connection to that address finds this one.
         """
         local_host, local_port = flow.local
-        host, port = self._advertise or local_host, local_port
+        host = self._advertised.host_for(local_host) or flow.seen_as or local_host
+        port = local_port
         for listener in self.listening:
             if listener.transport != flow.transport:
                 continue
@@ -304,13 +347,6 @@ def _groups_of(listeners: Sequence[Listener]) -> list[list[Listener]]:
     paired = {listener for group in groups for listener in group}
     groups += [[one] for one in dict.fromkeys(listeners) if one not in paired]
     return groups
-
-
-def _advertised_host(text: str) -> str:
-    try:
-        return read_host(bracketed(text.removeprefix("[").removesuffix("]")))
-    except ParseError as error:
-        raise LocalProtocolError(f"cannot advertise {text!r}: {error}") from error
 
 
 def _words(listener: Listener, error: CannotListenError) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from sipuac.errors import LocalProtocolError
 from sipuac.syntax.destination import DEFAULT_PORTS
 from sipuac.transport.addresses import is_address
-from sipuac.transport.tls import ServerCertificate
+from sipuac.transport.tls import OwnCertificate
 
 _TRANSPORTS = {"udp": "UDP", "tcp": "TCP", "ssl": "TLS"}
 _PLAIN_OPTIONS = frozenset({"interface"})
@@ -36,7 +36,7 @@ class Listener:
     transport: str
     interface: str = ""
     port: int = 0
-    certificate: ServerCertificate | None = None
+    certificate: OwnCertificate | None = None
 
     def __post_init__(self) -> None:
         if self.interface and not is_address(self.interface):
@@ -108,11 +108,11 @@ def _interface(text: str, interface: str) -> str:
     return interface
 
 
-def _certificate(text: str, options: dict[str, str]) -> ServerCertificate:
+def _certificate(text: str, options: dict[str, str]) -> OwnCertificate:
     private_key = options.get("privateKey")
     if not private_key:
         raise _refusal(text, "it needs privateKey=FILE, and certKey=FILE if apart")
-    return ServerCertificate(
+    return OwnCertificate(
         private_key,
         options.get("certKey") or private_key,
         options.get("extraCertChain") or None,

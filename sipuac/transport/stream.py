@@ -16,6 +16,7 @@ from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.error import ConnectionAborted, ConnectionDone
 from twisted.internet.interfaces import (
     IDelayedCall,
+    IHalfCloseableProtocol,
     IHandshakeListener,
     IPushProducer,
     IReactorTime,
@@ -33,6 +34,7 @@ from sipuac.transport.intake import Intake
 from sipuac.transport.interfaces import IFlow
 from sipuac.transport.tally import Tally
 from sipuac.transport.tls import ClientTls
+from sipuac.transport.watchers import Watchers
 
 #: Bytes that wait for a peer that does not read; beyond it the connection is given up.
 MAX_UNSENT = 1024 * 1024
@@ -40,6 +42,7 @@ MAX_UNSENT = 1024 * 1024
 #: Seconds for a connection that we close to send what is left, and to be closed.
 CLOSE_TIMEOUT = 5.0
 
+_PING = b"\r\n\r\n"
 _PONG = b"\r\n"
 
 
@@ -64,10 +67,13 @@ class ConnectionOwner(TypingProtocol):
     def connection_opened(self, connection: StreamConnection) -> None:
         """The connection can be used from now on."""
 
-    def connection_closed(
+    def connection_ended(
         self, connection: StreamConnection, error: TransportFailed
     ) -> None:
-        """The connection is gone, whether it was open before or not."""
+        """Nothing more comes or goes; it may never have been open."""
+
+    def connection_closed(self, connection: StreamConnection) -> None:
+        """The socket is closed."""
 
     def sent_by_of(self, flow: StreamFlow) -> tuple[str, int]:
         """What to put into Via and Contact over this flow."""
@@ -81,9 +87,20 @@ class StreamFlow:
         transport: "TCP" or "TLS".
         local: Address and port of our own end.
         remote: Address and port of the peer's end.
+        pongs: How many pings of ours were answered.
+        watchers: Who is told when it fails, beside the receiver.
+        seen_as: Our address as the peer has seen it, None where that is not known.
     """
 
-    __slots__ = ("_connection", "local", "remote", "transport")
+    __slots__ = (
+        "_connection",
+        "local",
+        "pongs",
+        "remote",
+        "seen_as",
+        "transport",
+        "watchers",
+    )
 
     is_reliable = True
 
@@ -98,6 +115,9 @@ class StreamFlow:
         self.transport = transport
         self.local = local
         self.remote = remote
+        self.pongs = 0
+        self.watchers = Watchers()
+        self.seen_as: str | None = None
 
     @property
     def is_open(self) -> bool:
@@ -113,8 +133,16 @@ class StreamFlow:
         """See `IFlow`."""
         self._connection.send(data)
 
+    def keep_alive(self) -> None:
+        """See `IFlow`."""
+        self._connection.send(_PING)
 
-@implementer(IHandshakeListener, IPushProducer)
+    def fail(self, error: TransportFailed) -> None:
+        """See `IFlow`."""
+        self._connection.give_up(error)
+
+
+@implementer(IHandshakeListener, IHalfCloseableProtocol, IPushProducer)
 class StreamConnection(Protocol):
     """One connection.
 
@@ -133,6 +161,10 @@ class StreamConnection(Protocol):
     Attributes:
         flow: What the layers above see; None before the connection is made.
         is_open: Whether messages can be sent.
+        is_client: Whether we made the connection.
+        has_spoken: Whether a whole message has come.
+        opened_at: When it could be used, by the clock.
+        last_active: When octets last went in either direction.
     """
 
     def __init__(
@@ -152,11 +184,13 @@ class StreamConnection(Protocol):
         self.owner = owner
         self.is_open = False
         self.flow: StreamFlow | None = None
+        self.is_client = is_client
+        self.has_spoken = False
+        self.opened_at = self.last_active = 0.0
         self._intake = intake
         self._tally = tally
         self._clock = clock
         self._transport_name = transport_name
-        self._is_client = is_client
         self._tls = tls
         self._handshake_timeout = handshake_timeout
         self._message_timeout = message_timeout
@@ -192,7 +226,7 @@ class StreamConnection(Protocol):
         """The TLS handshake is done; it proves nothing if our judge was not asked."""
         if self._error is not None:
             return
-        if self._is_client and not (self._tls is not None and self._tls.is_verified):
+        if self.is_client and not (self._tls is not None and self._tls.is_verified):
             self.give_up(TransportFailed("the server's certificate was not checked"))
             return
         self._stop_deadline()
@@ -202,6 +236,7 @@ class StreamConnection(Protocol):
         """Octets from the peer, cut anywhere."""
         if self._error is not None or self.flow is None:
             return
+        self.last_active = self._clock.seconds()
         try:
             frames = self._framer.feed(data)
         except ParseError:
@@ -211,8 +246,10 @@ class StreamConnection(Protocol):
             if isinstance(frame, Ping):
                 pings += 1
             elif isinstance(frame, Pong):
+                self.flow.pongs += 1
                 self._tally.count("pongs")
             else:
+                self.has_spoken = True
                 self._intake.take_message(frame, self.flow)
             # Whoever got the message may have closed the connection.
             if self._error is not None:
@@ -227,11 +264,20 @@ class StreamConnection(Protocol):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The connection is gone."""
         self.is_open = False
+        if self._error is None:
+            self._end(self._failure(reason))
         self._stop_deadline()
-        error = self._error
-        if error is None:
-            error = self._error = self._failure(reason)
-        self.owner.connection_closed(self, error)
+        self.owner.connection_closed(self)
+
+    def readConnectionLost(self) -> None:
+        """The peer will say no more (TCP only): nothing can be asked of it.
+
+        Twisted alone would throw away the answers that have not left yet.
+        """
+        self.close(TransportFailed("the peer closed the connection"))
+
+    def writeConnectionLost(self) -> None:
+        """Never happens: we do not close one direction alone."""
 
     def pauseProducing(self) -> None:
         """The peer reads too slowly: from here on, count what we send."""
@@ -262,6 +308,7 @@ class StreamConnection(Protocol):
                 error = TransportFailed("the peer does not read")
                 self.give_up(error)
                 raise error
+        self.last_active = self._clock.seconds()
         self._socket().write(data)
 
     def close(self, error: TransportFailed) -> None:
@@ -282,16 +329,18 @@ class StreamConnection(Protocol):
 
     def _open(self) -> None:
         self.is_open = True
+        self.opened_at = self.last_active = self._clock.seconds()
         self._socket().registerProducer(self, True)
         self.owner.connection_opened(self)
 
     def _end(self, error: TransportFailed) -> None:
-        if self._error is None:
-            self._error = error
         self._stop_deadline()
         if self.is_open:
             self.is_open = False
             self._socket().unregisterProducer()
+        if self._error is None:
+            self._error = error
+            self.owner.connection_ended(self, error)
 
     def _answer_pings(self, pings: int) -> None:
         """Send a single CRLF for each (RFC 5626 section 4.4.1), all in one write."""

@@ -20,6 +20,8 @@ _COUNTERS = (
     "datagrams-unsent",
     "requests-over-1300",
     "keepalives",
+    "keepalives-sent",
+    "stun-packets",
     "peers-unreachable",
     "small-receive-buffers",
     "malformed",
@@ -29,11 +31,14 @@ _COUNTERS = (
     "connections-refused",
     "connections-failed",
     "connections-lost",
+    "connections-put-off",
+    "connections-idle",
     "framing-lost",
     "messages-too-slow",
     "peers-too-slow",
     "pings",
     "pongs",
+    "addresses-learned",
     "receiver-errors",
 )
 

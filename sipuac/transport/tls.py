@@ -8,9 +8,7 @@ looking ends the handshake.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from ipaddress import ip_address
 
 from cryptography import x509
 from OpenSSL import SSL, crypto
@@ -22,9 +20,9 @@ from twisted.logger import Logger
 from twisted.protocols.tls import TLSMemoryBIOProtocol
 from zope.interface import implementer
 
-from sipuac.errors import LocalProtocolError, ParseError, TransportFailed
-from sipuac.syntax.uri import SipUri, parse_uri
+from sipuac.errors import LocalProtocolError, TransportFailed
 from sipuac.transport.addresses import is_address
+from sipuac.transport.identity import a_label, check_identity
 
 _log = Logger()
 
@@ -46,42 +44,11 @@ _CHAIN_PROBLEMS = {
 
 
 @dataclass(frozen=True, slots=True)
-class TlsSettings:
-    """How our TLS connections check their servers.
+class OwnCertificate:
+    """What we show of ourselves, as PEM files.
 
     Attributes:
-        ca_file: PEM file with the roots to trust instead of the system's; None for the
-            system's.
-    """
-
-    ca_file: str | None = None
-
-    def client_context(self) -> SSL.Context:
-        """A context that verifies the chain of every certificate.
-
-        Raises:
-            LocalProtocolError: The file of roots cannot be read.
-        """
-        context = _new_context(SSL.TLS_CLIENT_METHOD)
-        context.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT)
-        if self.ca_file is None:
-            context.set_default_verify_paths()
-            return context
-        try:
-            context.load_verify_locations(self.ca_file)
-        except SSL.Error as error:
-            raise LocalProtocolError(
-                f"cannot read certificates from {self.ca_file!r}{_because(error)}"
-            ) from error
-        return context
-
-
-@dataclass(frozen=True, slots=True)
-class ServerCertificate:
-    """What a TLS listener shows of itself, as PEM files.
-
-    Attributes:
-        private_key: File with the private key.
+        private_key: File with the private key, not encrypted.
         certificate: File with the certificate and, after it, its issuers.
         chain: File with further issuers, None where there is none.
     """
@@ -98,6 +65,16 @@ class ServerCertificate:
                 certificate.
         """
         context = _new_context(SSL.TLS_SERVER_METHOD)
+        self.load_into(context)
+        return context
+
+    def load_into(self, context: SSL.Context) -> None:
+        """Let this context show the certificate.
+
+        Raises:
+            LocalProtocolError: A file cannot be read, or the key is not that of the
+                certificate.
+        """
         try:
             context.use_certificate_chain_file(self.certificate)
             if self.chain is not None:
@@ -110,62 +87,58 @@ class ServerCertificate:
                 f"cannot use the certificate {self.certificate!r} with the key "
                 f"{self.private_key!r}{_because(error)}"
             ) from error
+
+
+@dataclass(frozen=True, slots=True)
+class TlsSettings:
+    """How our TLS connections check their servers, and what they show of us.
+
+    Attributes:
+        ca_file: PEM file with the roots to trust instead of the system's; None for the
+            system's.
+        certificate: What to show a server that asks who we are; None for nothing.
+    """
+
+    ca_file: str | None = None
+    certificate: OwnCertificate | None = None
+
+    def client_context(self) -> SSL.Context:
+        """A context that verifies the chain of every certificate.
+
+        Raises:
+            LocalProtocolError: A file cannot be used.
+        """
+        context = _new_context(SSL.TLS_CLIENT_METHOD)
+        context.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT)
+        if self.certificate is not None:
+            self.certificate.load_into(context)
+        if self.ca_file is None:
+            context.set_default_verify_paths()
+            return context
+        try:
+            context.load_verify_locations(self.ca_file)
+        except SSL.Error as error:
+            raise LocalProtocolError(
+                f"cannot read certificates from {self.ca_file!r}{_because(error)}"
+            ) from error
         return context
 
 
-def identities_of(certificate: x509.Certificate) -> list[str]:
-    """The SIP domains a certificate speaks for (RFC 5922 section 7.1).
+class ServerContext:
+    """The context of a TLS listener, which a renewed certificate replaces.
 
-    The hosts of its sip URIs without user; where there are none, its DNS names. The
-    common name never counts (section 7.1 says MAY).
-
-    Raises:
-        ParseError: One of its sip URIs is none.
-    """
-    try:
-        names = certificate.extensions.get_extension_for_class(
-            x509.SubjectAlternativeName
-        ).value
-    except x509.ExtensionNotFound:
-        return []
-    domains = []
-    for text in names.get_values_for_type(x509.UniformResourceIdentifier):
-        scheme, _, rest = text.partition(":")
-        # "a value with a userpart identifies an individual user, not a domain"
-        if scheme.lower() != "sip" or "@" in rest:
-            continue
-        uri = parse_uri(text)
-        if not isinstance(uri, SipUri):
-            raise ParseError(f"not a SIP URI: {text[:80]!r}")
-        domains.append(uri.host)
-    return domains or names.get_values_for_type(x509.DNSName)
-
-
-def check_identity(certificate: x509.Certificate, domain: str) -> None:
-    """Refuse a certificate that does not speak for this domain (RFC 5922 section 7.3).
+    Connections that stand keep the one that they were made with.
 
     Args:
-        certificate: Its chain is already verified.
-        domain: "the original domain portion of the SIP AUS used as input to the RFC
-            3263 server location procedures": never a name that DNS gave us. An IP
-            address is compared with the iPAddress names of the certificate.
+        certificate: What the listener shows.
 
     Raises:
-        TransportFailed: It does not; any other exception means the same.
+        LocalProtocolError: The certificate cannot be used.
     """
-    if is_address(domain):
-        shown: Sequence[object] = _addresses_of(certificate)
-        is_named = ip_address(domain) in shown
-    else:
-        shown = identities = identities_of(certificate)
-        # The dot at the end of a name is that of the root, no part of its identity.
-        wanted = _comparable_name(domain.removesuffix("."))
-        is_named = bool(wanted) and wanted in map(_comparable_name, identities)
-    if not is_named:
-        named = ", ".join(str(name)[:80] for name in shown[:4]) or "nobody"
-        raise TransportFailed(
-            f"the certificate does not name {domain}; it names {named}"
-        )
+
+    def __init__(self, certificate: OwnCertificate) -> None:
+        self.certificate = certificate
+        self.context = certificate.server_context()
 
 
 @implementer(IOpenSSLClientConnectionCreator)
@@ -193,7 +166,7 @@ class ClientTls:
         # RFC 6066 section 3: "Literal IPv4 and IPv6 addresses are not permitted".
         if not is_address(self._domain):
             connection.set_tlsext_host_name(
-                _a_label(self._domain.removesuffix(".")).encode()
+                a_label(self._domain.removesuffix(".")).encode()
             )
         connection.set_verify(
             SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, self._judge
@@ -236,14 +209,14 @@ class ClientTls:
 class ServerTls:
     """Makes the TLS side of accepted connections."""
 
-    def __init__(self, context: SSL.Context) -> None:
-        self._context = context
+    def __init__(self, current: ServerContext) -> None:
+        self._current = current
 
     def serverConnectionForTLS(
         self, tlsProtocol: TLSMemoryBIOProtocol
     ) -> SSL.Connection:
         """See `IOpenSSLServerConnectionCreator`."""
-        connection = SSL.Connection(self._context, None)
+        connection = SSL.Connection(self._current.context, None)
         connection.set_accept_state()
         return connection
 
@@ -254,31 +227,9 @@ def _new_context(method: int) -> SSL.Context:
     context.set_options(_OPTIONS)
     # A resumed session skips the judge.
     context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
+    # OpenSSL would ask the terminal for the password of a key, and wait for it.
+    context.set_passwd_cb(lambda *_: b"")
     return context
-
-
-def _addresses_of(certificate: x509.Certificate) -> list[object]:
-    try:
-        names = certificate.extensions.get_extension_for_class(
-            x509.SubjectAlternativeName
-        ).value
-    except x509.ExtensionNotFound:
-        return []
-    return list(names.get_values_for_type(x509.IPAddress))
-
-
-def _comparable_name(name: str) -> str:
-    """A DNS name for comparison as a whole, without regard to case (section 7.2).
-
-    Raises:
-        UnicodeError: It is no name.
-    """
-    return _a_label(name).lower()
-
-
-def _a_label(name: str) -> str:
-    """The name in ASCII: RFC 5280 section 7.2 compares the A-labels of RFC 3490."""
-    return name if name.isascii() else name.encode("idna").decode("ascii")
 
 
 def _certificates_in(path: str) -> list[x509.Certificate]:

@@ -17,9 +17,11 @@ from sipuac.transport.addresses import (
     plain_address,
     socket_address,
 )
+from sipuac.transport.advertised import NOTHING_ADVERTISED, Advertised
 from sipuac.transport.intake import Intake
 from sipuac.transport.interfaces import IFlow
 from sipuac.transport.tally import Tally
+from sipuac.transport.watchers import Watchers
 
 #: Bytes to read at once. RFC 3261 section 18.1.1: "implementations MUST be able to
 #: handle messages up to the maximum datagram packet size".
@@ -36,7 +38,12 @@ RECEIVE_BUFFER = 4 * 1024 * 1024
 MAX_FLOWS = 4096
 
 _RESPONSE_START = b"SIP/2.0 "
+_KEEPALIVE = b"\r\n\r\n"
 _KEEPALIVE_OCTETS = b"\r\n\0"
+
+# RFC 5626 section 8: "the first octet of a STUN packet has a value of 0 or 1", and no
+# SIP message begins so.
+_STUN_STARTS = (0, 1)
 
 
 @implementer(IFlow)
@@ -45,9 +52,21 @@ class UdpFlow:
 
     Attributes:
         remote: Address and port of the peer.
+        pongs: Keep-alives that came from there.
+        watchers: Who is told when the peer cannot be reached, beside the receiver.
+        seen_as: Our address and port as the peer has seen them, None where that is not
+            known.
     """
 
-    __slots__ = ("_destination", "_local_host", "_protocol", "remote")
+    __slots__ = (
+        "_destination",
+        "_local_host",
+        "_protocol",
+        "pongs",
+        "remote",
+        "seen_as",
+        "watchers",
+    )
 
     transport = "UDP"
     is_reliable = False
@@ -57,6 +76,9 @@ class UdpFlow:
         self._destination = destination
         self._local_host: str | None = None
         self.remote = (plain_address(destination[0]), destination[1])
+        self.pongs = 0
+        self.watchers = Watchers()
+        self.seen_as: tuple[str, int] | None = None
 
     @property
     def is_open(self) -> bool:
@@ -79,11 +101,32 @@ class UdpFlow:
         Raises:
             TransportFailed: There is no way to this peer.
         """
-        host = self._protocol.advertise
-        return self.local if host is None else (host, self._protocol.port)
+        local = self.local
+        host = self._protocol.advertised.host_for(local[0])
+        if host is not None:
+            return host, local[1]
+        return self.seen_as or local
+
+    def keep_alive(self) -> None:
+        """See `IFlow`."""
+        self._write(_KEEPALIVE)
+        self._protocol.tally.count("keepalives-sent")
+
+    def fail(self, error: TransportFailed) -> None:
+        """See `IFlow`; the socket and the flow stay."""
+        self._protocol.report(self, error)
 
     def send(self, data: bytes) -> None:
         """See `IFlow`."""
+        if not self._write(data):
+            return
+        counters = self._protocol.tally.counters
+        counters["datagrams-sent"] += 1
+        if len(data) > MAX_REQUEST and not data.startswith(_RESPONSE_START):
+            counters["requests-over-1300"] += 1
+
+    def _write(self, data: bytes) -> bool:
+        """Send a datagram; False where the system has no room for it now."""
         protocol = self._protocol
         transport = protocol.transport
         if transport is None:
@@ -93,18 +136,15 @@ class UdpFlow:
         except BlockingIOError:
             # Lost on the way, like any datagram: it is sent again.
             protocol.tally.count("datagrams-unsent")
-            return
+            return False
         except OSError as error:
             if error.errno == ENOBUFS:
                 protocol.tally.count("datagrams-unsent")
-                return
+                return False
             raise self.failure(error.strerror) from error
         except (MessageLengthError, InvalidAddressError) as error:
             raise self.failure(error) from error
-        counters = protocol.tally.counters
-        counters["datagrams-sent"] += 1
-        if len(data) > MAX_REQUEST and not data.startswith(_RESPONSE_START):
-            counters["requests-over-1300"] += 1
+        return True
 
     def find_way(self) -> str:
         """Our own address on the way to this peer, looked for once.
@@ -135,7 +175,7 @@ class UdpProtocol(DatagramProtocol):
         intake: Gets each datagram that may be a message.
         tally: Where things are counted.
         local_address: Finds our address toward a peer, for a socket bound to all.
-        advertise: Host to name in Via and Contact instead of our own.
+        advertised: What to name in Via and Contact instead of our own address.
 
     Attributes:
         port: Port of the socket, set when it is open.
@@ -149,11 +189,11 @@ class UdpProtocol(DatagramProtocol):
         intake: Intake,
         tally: Tally,
         local_address: LocalAddress,
-        advertise: str | None = None,
+        advertised: Advertised = NOTHING_ADVERTISED,
     ) -> None:
         self.interface = interface
         self.tally = tally
-        self.advertise = advertise
+        self.advertised = advertised
         self.port = 0
         self._intake = intake
         self._local_address = local_address
@@ -194,6 +234,10 @@ class UdpProtocol(DatagramProtocol):
         self.tally.counters["datagrams-received"] += 1
         if datagram[:1] in b"\r\n\0" and not datagram.strip(_KEEPALIVE_OCTETS):
             self.tally.count("keepalives")
+            self._flow_of(addr).pongs += 1
+            return
+        if datagram[0] in _STUN_STARTS:
+            self.tally.count("stun-packets")
             return
         self._intake.take_octets(datagram, self._flow_of(addr))
 
@@ -205,12 +249,23 @@ class UdpProtocol(DatagramProtocol):
         self.tally.count("peers-unreachable")
         flow = self._flows.get(address)
         if flow is not None:
-            self._intake.report_failed_flow(flow, flow.failure(problem))
+            self.report(flow, flow.failure(problem))
+
+    def report(self, flow: UdpFlow, error: TransportFailed) -> None:
+        """Tell who waits on a flow that nothing will come."""
+        self._intake.report_failed_flow(flow, error)
 
     def _flow_of(self, address: tuple[str, int]) -> UdpFlow:
         flow = self._flows.get(address)
         if flow is None:
             if len(self._flows) >= MAX_FLOWS:
-                del self._flows[next(iter(self._flows))]
+                self._forget_oldest()
             flow = self._flows[address] = UdpFlow(self, address)
         return flow
+
+    def _forget_oldest(self) -> None:
+        """Forget the oldest flow that nobody watches."""
+        for address, flow in self._flows.items():
+            if not flow.watchers:
+                del self._flows[address]
+                return

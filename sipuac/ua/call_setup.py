@@ -14,12 +14,19 @@ from twisted.internet.defer import Deferred, inlineCallbacks, maybeDeferred
 from zope.interface import implementer
 
 from sipuac.dialog.options import InviteOptions
-from sipuac.dialog.retry_rules import RetryRule
+from sipuac.dialog.redirection import TargetSet
+from sipuac.dialog.retry_rules import (
+    FewerExtensions,
+    LongerInterval,
+    RetryRule,
+    SipForTel,
+)
 from sipuac.media.interfaces import ILocalOffer, IMediaFactory, IMediaSession
 from sipuac.sdp.description import SessionDescription
 from sipuac.syntax.message import Request
 from sipuac.syntax.uri import SipUri, Uri
 from sipuac.transport.interfaces import IFlow
+from sipuac.ua.attempts import NextAttempt, RetryStep
 from sipuac.ua.call_media import Modifiers, modified
 from sipuac.ua.call_report import CallReport, Observer
 from sipuac.ua.endpoint import Endpoint
@@ -27,7 +34,8 @@ from sipuac.ua.interfaces import IInviteDelegate
 from sipuac.ua.invitation import Invitation
 from sipuac.ua.invite_request import Caller, Fields, build_invite
 from sipuac.ua.media_opener import MediaOpener
-from sipuac.ua.retries import NextAttempt, Retries
+from sipuac.ua.redirects import RedirectChooser, Redirects
+from sipuac.ua.retries import Retries, Rules
 
 
 @implementer(ILocalOffer)
@@ -78,7 +86,8 @@ class CallSetup:
         options: What was asked of its dialogs.
         factory: Makes its media.
         modifiers: Applied to our descriptions, and to those of the callees.
-        rules: What to do about responses that ask for another INVITE.
+        max_redirects: How many redirections are followed.
+        choose: Chooses among the targets of a redirection; None takes all.
     """
 
     endpoint: Endpoint
@@ -88,7 +97,8 @@ class CallSetup:
     options: InviteOptions
     factory: IMediaFactory
     modifiers: Modifiers
-    rules: Sequence[RetryRule]
+    max_redirects: int
+    choose: RedirectChooser | None
 
     @inlineCallbacks
     def run(self, listeners: Listeners) -> Generator[Deferred[Any], Any, Invitation]:
@@ -149,9 +159,23 @@ class CallSetup:
             MediaOpener(offer, self.factory),
             self.modifiers,
             reporter,
-            Retries(self.endpoint, self.caller.identity, self.rules, reporter.report),
+            self._retries(reporter),
             listeners.forget,
         )
+
+    def _retries(self, reporter: CallReport) -> Retries:
+        redirects = Redirects(
+            TargetSet(self.target, self.max_redirects), self.choose, reporter.report
+        )
+        steps: list[RetryStep] = [Rules(self._rules()), redirects]
+        identity = self.caller.identity
+        return Retries(self.endpoint, identity, steps, reporter.report)
+
+    def _rules(self) -> list[RetryRule]:
+        proxy = self.caller.proxy
+        uri = self.caller.identity.uri if proxy is None else proxy
+        domain = uri.host if isinstance(uri, SipUri) else None
+        return [LongerInterval(), FewerExtensions(), SipForTel(domain)]
 
     def _reporter(
         self, invite: Request, asked_at: float, listeners: Listeners

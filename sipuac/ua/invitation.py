@@ -30,6 +30,7 @@ from sipuac.errors import (
     TransportFailed,
 )
 from sipuac.syntax.message import Request, Response
+from sipuac.ua.attempts import FailedAttempt, NextAttempt
 from sipuac.ua.branch_report import BranchReport
 from sipuac.ua.call_media import Modifiers
 from sipuac.ua.call_report import CallReport
@@ -39,7 +40,7 @@ from sipuac.ua.events import CallEvent
 from sipuac.ua.interfaces import IDialogSetUser
 from sipuac.ua.media_opener import MediaOpener
 from sipuac.ua.outcome import Outcome
-from sipuac.ua.retries import FailedAttempt, NextAttempt, Retries
+from sipuac.ua.retries import Retries
 from sipuac.ua.session import Session
 from sipuac.ua.timer_queue import QueuedTimer
 

@@ -19,17 +19,10 @@ from zope.interface import implementer
 from sipuac._version import __version__
 from sipuac.dialog.fork_policy import POLICIES, ForkPolicy
 from sipuac.dialog.options import InviteOptions, default_policy
-from sipuac.dialog.retry_rules import (
-    FewerExtensions,
-    LongerInterval,
-    RetryRule,
-    SipForTel,
-)
 from sipuac.errors import LocalProtocolError
 from sipuac.media.interfaces import IMediaFactory
 from sipuac.syntax.fields import NameAddress, check_header
 from sipuac.syntax.message import Request, Response
-from sipuac.syntax.uri import SipUri
 from sipuac.transport.interfaces import IFlow
 from sipuac.ua.call_media import Modifier
 from sipuac.ua.call_setup import CallSetup, Listeners
@@ -51,6 +44,7 @@ from sipuac.ua.invite_request import (
     session_ask,
 )
 from sipuac.ua.outcome import Outcome
+from sipuac.ua.redirects import RedirectChooser
 from sipuac.ua.session import Session
 
 __all__ = [
@@ -161,6 +155,8 @@ class Inviter:
         max_extras: int = 8,
         session_expires: int | None = None,
         min_se: int | None = None,
+        follow_redirects: bool | RedirectChooser = False,
+        max_redirects: int = 5,
         delegate: IInviteDelegate | None = None,
     ) -> Deferred[Invitation]:
         """Send an INVITE.
@@ -190,6 +186,11 @@ class Inviter:
             session_expires: Seconds, 90 or more, after which a call that nobody has
                 refreshed is over (RFC 4028); None to ask for no session timer.
             min_se: The shortest session interval, in seconds, that is accepted.
+            follow_redirects: Whether to call the Contacts of a 3xx, one after the
+                other, the most wanted first; or a callable that is given the response
+                and their URIs and returns those to call, or a Deferred of them. Never
+                from a SIPS URI to another.
+            max_redirects: How many 3xx of one call are followed.
             delegate: Hears what happens.
 
         Returns:
@@ -201,6 +202,8 @@ class Inviter:
             return _refused("no calls are placed any more")
         if reliable not in RELIABILITIES:
             return _refused(f"reliable is one of {', '.join(RELIABILITIES)}")
+        if max_redirects < 0:
+            return _refused("max_redirects cannot be negative")
         if fork_preference not in FORK_PREFERENCES:
             return _refused(f"fork_preference is one of {', '.join(FORK_PREFERENCES)}")
         factory = self._media if media is None else media
@@ -245,7 +248,8 @@ class Inviter:
             options,
             factory,
             (tuple(modifiers), tuple(answer_modifiers)),
-            self._rules(),
+            max_redirects if follow_redirects else 0,
+            follow_redirects if callable(follow_redirects) else None,
         )
         listeners = Listeners(self._observers, delegate, self._keep, self._forget)
         return self._begin(setup.run(listeners))
@@ -254,11 +258,6 @@ class Inviter:
     def caller(self) -> Caller:
         """Who calls, and through what."""
         return Caller(self.identity, self.proxy, self.user_agent, self.service_routes)
-
-    def _rules(self) -> list[RetryRule]:
-        uri = self.identity.uri if self.proxy is None else self.proxy
-        domain = uri.host if isinstance(uri, SipUri) else None
-        return [LongerInterval(), FewerExtensions(), SipForTel(domain)]
 
     def _begin(self, sending: Deferred[Invitation]) -> Deferred[Invitation]:
         """Keep what is not sent yet, so that `drain` finds it."""
@@ -275,6 +274,10 @@ class Inviter:
         return result
 
     # What comes in
+
+    def knows(self, request: Request) -> bool:
+        """See `IRequestHandler`: a request in a dialog of one of our calls."""
+        return request.call_id in self._invitations
 
     def request_received(
         self, request: Request, transaction: ServerTransaction | None, flow: IFlow

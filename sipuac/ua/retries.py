@@ -1,28 +1,23 @@
 """What follows an INVITE that failed: another one, or the failure of the call.
 
-The rules of `sipuac.dialog.retry_rules` say what another INVITE would be; here they are
-asked in turn, and the way of what they say is found.
+Steps say in turn what another INVITE would be; here they are asked, and the way of what
+they say is found.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from twisted.internet.defer import Deferred, inlineCallbacks, succeed
 
 from sipuac.dialog.events import Event, Retrying
 from sipuac.dialog.retry_rules import Retry, RetryRule
-from sipuac.errors import (
-    Redirected,
-    RequestRejected,
-    SipError,
-    Unreachable,
-)
+from sipuac.errors import Unreachable
 from sipuac.syntax.fields import NameAddress
-from sipuac.syntax.message import Request, Response
+from sipuac.syntax.message import Request
 from sipuac.transport.interfaces import IFlow
+from sipuac.ua.attempts import FailedAttempt, NextAttempt, RetryStep
 from sipuac.ua.endpoint import Endpoint
 from sipuac.ua.invite_request import contact_of, is_secure_call, next_hop
 
@@ -30,39 +25,20 @@ from sipuac.ua.invite_request import contact_of, is_secure_call, next_hop
 MAX_ATTEMPTS = 70
 
 
-@dataclass(frozen=True, slots=True)
-class FailedAttempt:
-    """An INVITE of which no call comes.
+class Rules:
+    """The step that asks rules about a response, each in turn."""
 
-    Attributes:
-        invite: Without Via.
-        flow: What it went over, or would have.
-        error: Why.
-        response: The final response that says so; None where none came.
-    """
+    def __init__(self, rules: Sequence[RetryRule]) -> None:
+        self._rules = rules
 
-    invite: Request
-    flow: IFlow
-    error: SipError
-    response: Response | None
-
-    @property
-    def is_refused(self) -> bool:
-        """Whether others ended it, by their response or their silence.
-
-        What we ended ourselves is not tried again, whatever was answered to that.
-        """
-        if isinstance(self.error, RequestRejected | Redirected):
-            return self.response is not None and self.error.response is self.response
-        return isinstance(self.error, Unreachable)
-
-
-@dataclass(frozen=True, slots=True)
-class NextAttempt:
-    """An INVITE to send, without Via, and what it goes over."""
-
-    invite: Request
-    flow: IFlow
+    def after(self, failed: FailedAttempt) -> Deferred[Retry | None]:
+        """See `RetryStep`."""
+        if failed.response is not None:
+            for rule in self._rules:
+                retry = rule.retry(failed.invite, failed.response)
+                if retry is not None:
+                    return succeed(retry)
+        return succeed(None)
 
 
 class Retries:
@@ -71,24 +47,25 @@ class Retries:
     Args:
         endpoint: Finds flows.
         identity: Who calls, for the Contact of what goes over another flow.
-        rules: What may be done about the responses, asked in this order.
+        steps: What may be done, asked in this order.
         report: Told of each INVITE that is to be sent in place of another.
     """
 
-    __slots__ = ("_attempts", "_endpoint", "_identity", "_report", "_rules")
+    __slots__ = ("_attempts", "_endpoint", "_identity", "_report", "_steps", "_told")
 
     def __init__(
         self,
         endpoint: Endpoint,
         identity: NameAddress,
-        rules: Sequence[RetryRule],
+        steps: Sequence[RetryStep],
         report: Callable[[Event], None],
     ) -> None:
         self._endpoint = endpoint
         self._identity = identity
-        self._rules = rules
+        self._steps = steps
         self._report = report
         self._attempts = 1
+        self._told: FailedAttempt | None = None
 
     @inlineCallbacks
     def after(
@@ -100,12 +77,17 @@ class Retries:
             A Deferred with the attempt that follows, or with the failure that the
             application is to hear of. Cancelling it gives up.
         """
-        while self._attempts < MAX_ATTEMPTS and failed.is_refused:
-            retry = self._retry_after(failed)
+        while failed.is_refused:
+            retry: Retry | None = yield self._retry_after(failed)
             if retry is None:
-                return failed
+                return self._worth_telling(failed)
+            if retry.is_elsewhere:
+                self._told = self._worth_telling(failed)
             self._attempts += 1
-            self._report(_retrying(failed, retry))
+            reason = str(failed.error)
+            if failed.response is not None:
+                reason = failed.response.reason
+            self._report(Retrying(failed.status, reason, retry.action))
             try:
                 flow: IFlow = yield self._flow_for(retry.invite, failed)
                 return NextAttempt(self._reached_over(retry.invite, flow), flow)
@@ -113,11 +95,24 @@ class Retries:
                 failed = FailedAttempt(retry.invite, failed.flow, error, None)
         return failed
 
-    def _retry_after(self, failed: FailedAttempt) -> Retry | None:
-        if failed.response is None:
+    def _worth_telling(self, failed: FailedAttempt) -> FailedAttempt:
+        """Of the failures at several targets, the one to tell: the last refusal.
+
+        Silence says less than that, and a redirection that was followed even less.
+        """
+        told = self._told
+        if told is None or failed.is_refusal or not told.is_refusal:
+            return failed
+        return told
+
+    @inlineCallbacks
+    def _retry_after(
+        self, failed: FailedAttempt
+    ) -> Generator[Deferred[Any], Any, Retry | None]:
+        if self._attempts >= MAX_ATTEMPTS:
             return None
-        for rule in self._rules:
-            retry = rule.retry(failed.invite, failed.response)
+        for step in self._steps:
+            retry: Retry | None = yield step.after(failed)
             if retry is not None:
                 return retry
         return None
@@ -133,11 +128,3 @@ class Retries:
     def _reached_over(self, invite: Request, flow: IFlow) -> Request:
         contact = contact_of(self._identity, invite.uri, next_hop(invite), flow)
         return invite.replacing("Contact", contact)
-
-
-def _retrying(failed: FailedAttempt, retry: Retry) -> Retrying:
-    response, error = failed.response, failed.error
-    if response is not None:
-        return Retrying(response.status, response.reason, retry.action)
-    status = error.status if isinstance(error, Unreachable) else 503
-    return Retrying(status, str(error), retry.action)

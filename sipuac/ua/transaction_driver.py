@@ -24,6 +24,7 @@ from sipuac.transaction.non_invite_client import NonInviteClientTransaction
 from sipuac.transaction.non_invite_server import NonInviteServerTransaction
 from sipuac.transport.interfaces import IFlow
 from sipuac.ua.interfaces import IClientTransactionUser, IRequestHandler
+from sipuac.ua.large_requests import fits_a_datagram
 from sipuac.ua.timer_queue import QueuedTimer
 
 if TYPE_CHECKING:
@@ -131,7 +132,7 @@ class TransactionDriver:
 class ClientTransaction(TransactionDriver):
     """A request of ours on its way, until nothing more can be heard of it."""
 
-    __slots__ = ("_machine", "_user")
+    __slots__ = ("_connecting", "_machine", "_user")
 
     def __init__(
         self,
@@ -143,6 +144,7 @@ class ClientTransaction(TransactionDriver):
         super().__init__(endpoint, flow)
         self._machine = machine
         self._user: IClientTransactionUser | None = user
+        self._connecting: Deferred[None] | None = None
 
     @property
     def machine(self) -> ClientMachine:
@@ -159,7 +161,7 @@ class ClientTransaction(TransactionDriver):
         Args:
             headers: More fields, such as Reason.
             flow: A new connection to the same server, where that of the INVITE is
-                closed; None for the flow of the INVITE.
+                closed; the flow of the INVITE is taken as long as it is open.
 
         Returns:
             A Deferred with the final response to the CANCEL itself, which says nothing
@@ -169,10 +171,41 @@ class ClientTransaction(TransactionDriver):
         waiter = FinalResponse()
         try:
             cancel = cancel_of(self.request, headers)
-            self._endpoint.start_as_is(cancel, flow or self.flow, waiter)
+            if flow is None or self.flow.is_open:
+                flow = self.flow
+            self._endpoint.start_as_is(cancel, flow, waiter)
         except LocalProtocolError as error:
             waiter.deferred.errback(error)
         return waiter.deferred
+
+    def start(self) -> None:
+        """See `TransactionDriver`; what is too large for UDP needs a connection."""
+        large = self._endpoint.large_requests
+        if not large.is_too_large(self.request, self.flow):
+            super().start()
+            return
+        submit = self._endpoint.submit
+        self._connecting = large.connection_beside(self.flow).addCallbacks(
+            lambda flow: submit(self._start_over, flow),
+            lambda failure: submit(self._start_without_tcp, failure),
+        )
+
+    def _start_over(self, flow: IFlow) -> None:
+        if not self.is_over:
+            self._machine = self._endpoint.move(self, flow)
+            self.flow = flow
+            super().start()
+
+    def _start_without_tcp(self, failure: Failure) -> None:
+        if self.is_over:
+            return
+        if fits_a_datagram(self.request):
+            super().start()
+            return
+        error = failure.value
+        if not isinstance(error, TransportFailed):
+            error = TransportFailed("the request is too large for UDP")
+        self.flow_failed(error)
 
     def abandon(self) -> None:
         """End the transaction now, without a word to its user."""
@@ -187,6 +220,8 @@ class ClientTransaction(TransactionDriver):
         """See `TransactionDriver`; the user hears of it."""
         if not self.is_over:
             self._stop_everything()
+            if self._connecting is not None:
+                self._connecting.cancel()
             self._endpoint.forget(self)
             self._tell("transaction_terminated")
             self._user = None
@@ -275,7 +310,7 @@ class ServerTransaction(TransactionDriver):
 
     def _deliver(self, message: Message) -> None:
         if self.handler is not None and isinstance(message, Request):
-            self._endpoint.offer(self.handler, message, None, self.flow)
+            self._endpoint.offer(self.handler, message, self.flow)
 
     def _fail(self, error: Unreachable) -> None:
         self._endpoint.counters["responses-unconfirmed"] += 1

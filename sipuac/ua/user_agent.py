@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from random import SystemRandom
 from typing import Any
 
+from sipuac.errors import LocalProtocolError, TransportFailed
 from sipuac.resolver import Resolver
+from sipuac.syntax.uri import Uri
 from sipuac.transaction.timers import Timers
+from sipuac.transport.addresses import local_address_toward, reaches
+from sipuac.transport.kept_flow import KeptFlow
 from sipuac.transport.layer import TransportLayer
 from sipuac.transport.listener import Listener, default_listeners, parse_listener
-from sipuac.transport.tls import TlsSettings
+from sipuac.transport.tls import OwnCertificate, TlsSettings
 from sipuac.ua.endpoint import Endpoint
 
 
@@ -21,8 +26,13 @@ class SocketSettings:
             are no listeners; "" for whichever reaches the next hop.
         listen: Endpoint strings such as `udp:5060:interface=127.0.0.1`.
         tls_ca: PEM file with the roots to trust instead of the system's.
+        tls_cert: PEM file with the certificate to show servers that ask who we are.
+        tls_key: PEM file with its private key, where that is not in the same file.
         advertise: Host to name in Via and Contact instead of our own address.
+        learn_address: Whether to name there the address that servers see us at.
         hosts: Addresses by name, instead of DNS.
+        nameservers: Who is asked about all other names, as address and port; none for
+            the name servers of the system.
 
     Raises:
         LocalProtocolError: One of them cannot be used.
@@ -34,15 +44,26 @@ class SocketSettings:
         bind: str = "",
         listen: Sequence[str] = (),
         tls_ca: str | None = None,
+        tls_cert: str | None = None,
+        tls_key: str | None = None,
         advertise: str | None = None,
+        learn_address: bool = False,
         hosts: Mapping[str, str] | None = None,
+        nameservers: Sequence[tuple[str, int]] = (),
     ) -> None:
         self.listeners: list[Listener] = [parse_listener(text) for text in listen]
         if not self.listeners:
             self.listeners = default_listeners(bind)
-        self.tls = TlsSettings() if tls_ca is None else TlsSettings(ca_file=tls_ca)
+        certificate = None
+        if tls_cert is not None:
+            certificate = OwnCertificate(tls_key or tls_cert, tls_cert)
+        elif tls_key is not None:
+            raise LocalProtocolError("a private key needs its certificate")
+        self.tls = TlsSettings(tls_ca, certificate)
         self.advertise = advertise
+        self.learn_address = learn_address
         self.hosts = dict(hosts or {})
+        self.nameservers = tuple(nameservers)
         self.tls.client_context()
         Resolver(self.hosts)
 
@@ -55,10 +76,48 @@ class SocketSettings:
             timers: T1, T2 and T4.
         """
         transport = TransportLayer(
-            reactor, self.listeners, tls=self.tls, advertise=self.advertise
+            reactor,
+            self.listeners,
+            tls=self.tls,
+            advertise=self.advertise,
+            learns_address=self.learn_address,
         )
-        resolver = Resolver(self.hosts, reactor=reactor)
+        resolver = Resolver(
+            self.hosts,
+            reactor=reactor,
+            nameservers=self.nameservers,
+            source_toward=self._source_toward,
+        )
         return Endpoint(reactor, transport, resolver, timers=timers)
 
+    def _source_toward(self, host: str) -> str | None:
+        """Our own address toward another, None where there is no way."""
+        if not any(reaches(listener.interface, host) for listener in self.listeners):
+            return None
+        try:
+            return local_address_toward(host)
+        except TransportFailed:
+            return None
 
-__all__ = ["SocketSettings", "Timers"]
+
+def keep_flow(
+    endpoint: Endpoint, uri: Uri, *, interval: float, expects_pong: bool = False
+) -> KeptFlow:
+    """The flow to a next hop, held open by keep-alives (RFC 5626), not yet started.
+
+    Args:
+        endpoint: Finds and makes the flow.
+        uri: The next hop: that of an outbound proxy.
+        interval: Seconds between two keep-alives, at most.
+        expects_pong: Whether a connection without an answer to them is dead.
+    """
+    return KeptFlow(
+        lambda: endpoint.flow_to(uri),
+        endpoint.clock,
+        SystemRandom().random,
+        interval=interval,
+        expects_pong=expects_pong,
+    )
+
+
+__all__ = ["KeptFlow", "SocketSettings", "Timers", "keep_flow"]

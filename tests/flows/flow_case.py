@@ -59,6 +59,10 @@ class GivenIdentifiers:
         """See `Identifiers`."""
         return self._call_id
 
+    def cnonce(self) -> str:
+        """See `Identifiers`; the flows' own do not authenticate."""
+        raise AssertionError("a flow without authentication asks for a cnonce")
+
 
 @implementer(IResolver)
 class Zone:

@@ -14,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from sipuac.errors import TransportFailed
 from sipuac.syntax.destination import Destination
 from sipuac.syntax.message import Request
-from sipuac.transport.connections import ConnectionBounds
+from sipuac.transport.bounds import ConnectionBounds
 from sipuac.transport.interfaces import IFlow
 from sipuac.transport.layer import TransportLayer
 from sipuac.transport.listener import Listener
@@ -148,8 +148,44 @@ class FailureTests(ConnectionsCase):
             self.assertIn("refused", str(error))
         self.assertEqual(self.layer.counters["connections-failed"], 1)
         self.assertEqual(self.receiver.failed, [])
-        self.assertNoResult(self.layer.connect(THERE))
+
+    def test_dead_server_is_left_alone(self) -> None:
+        """After a failure the server rests, longer after each; who wants it meanwhile
+        hears why, and others are not concerned.
+        """
+        self.layer.connect(THERE).addErrback(lambda _: None)
+        self.refuse(ConnectionRefusedError())
+        error = self.failureResultOf(self.layer.connect(THERE), TransportFailed).value
+        self.assertIn("is left alone", str(error))
+        self.assertIn("refused", str(error))
+        self.assertEqual(self.layer.counters["connections-put-off"], 1)
+        self.assertEqual(len(self.attempts), 1)
+        self.layer.connect(Destination("TCP", "192.0.2.8", 5060, "")).addErrback(
+            lambda _: None
+        )
         self.assertEqual(len(self.attempts), 2)
+        self.attempts[-1][2].clientConnectionFailed(None, Failure(TimeoutError()))
+        self.reactor.advance(0.5)
+        again = self.layer.connect(THERE)
+        self.assertEqual(len(self.attempts), 3)
+        self.refuse(ConnectionRefusedError())
+        self.failureResultOf(again, TransportFailed)
+        self.reactor.advance(0.4)
+        self.failureResultOf(self.layer.connect(THERE), TransportFailed)
+        self.assertEqual(len(self.attempts), 3)
+        self.reactor.advance(0.6)
+        connecting = self.layer.connect(THERE)
+        protocol, _ = self.succeed()
+        self.successResultOf(connecting)
+        protocol.connectionLost(DONE)
+        self.assertNoResult(self.layer.connect(THERE))
+
+    def test_what_we_give_up_is_no_failure(self) -> None:
+        """A server that we did not wait for is not left alone."""
+        connecting = self.layer.connect(THERE)
+        connecting.cancel()
+        self.failureResultOf(connecting, CancelledError)
+        self.assertNoResult(self.layer.connect(THERE))
 
     def test_time_to_connect_is_bounded(self) -> None:
         """The reactor is told how long it may take."""

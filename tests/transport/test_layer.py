@@ -12,9 +12,9 @@ from sipuac.syntax.destination import Destination
 from sipuac.transport.interfaces import IFlow, ITransportLayer
 from sipuac.transport.layer import TransportLayer
 from sipuac.transport.listener import Listener, default_listeners
-from sipuac.transport.tls import ServerCertificate, TlsSettings
+from sipuac.transport.tls import OwnCertificate, TlsSettings
 from tests.transport.certificates import dns, issue
-from tests.transport.peers import FakeReactor, connected
+from tests.transport.peers import FakeReactor, connected, ok
 
 
 class LayerCase(SynchronousTestCase):
@@ -139,7 +139,7 @@ class ListeningTests(LayerCase):
 
     def test_bad_files_are_refused_at_once(self) -> None:
         """A file that cannot be used is found before anything is opened."""
-        missing = ServerCertificate("/nonexistent/key.pem", "/nonexistent/cert.pem")
+        missing = OwnCertificate("/nonexistent/key.pem", "/nonexistent/cert.pem")
         self.assertRaises(
             LocalProtocolError,
             TransportLayer,
@@ -218,6 +218,75 @@ class SentByTests(LayerCase):
         )
         flow = self.connect(layer, Destination("UDP", "::1", 5060, ""))
         self.assertEqual(flow.sent_by, ("2001:db8::1", 5070))
+
+    def test_advertised_address_is_for_its_family(self) -> None:
+        """An advertised IPv4 address is of no use to a peer that we reach by IPv6."""
+        layer = self.layer_on(
+            *default_listeners("192.0.2.1", 5070),
+            *default_listeners("2001:db8::1", 5070),
+            advertise="203.0.113.1",
+        )
+        four = self.connect(layer, Destination("UDP", "192.0.2.9", 5060, ""))
+        six = self.connect(layer, Destination("UDP", "2001:db8::9", 5060, ""))
+        self.assertEqual(four.sent_by, ("203.0.113.1", 5070))
+        self.assertEqual(six.sent_by, ("2001:db8::1", 5070))
+
+
+class LearningTests(LayerCase):
+    """Our address as others see it (RFC 3581 section 4)."""
+
+    SEEN = "192.0.2.1:5070;received=203.0.113.7;rport=41000"
+
+    def learned(
+        self, transport: str, via: str = SEEN, **arguments: Any
+    ) -> tuple[TransportLayer, IFlow]:
+        """A flow over which a response has come, with this in its top Via."""
+        arguments = {"learns_address": True, **arguments}
+        layer = self.layer_on(*default_listeners("192.0.2.1", 5070), **arguments)
+        flow = self.connect(layer, Destination(transport, "192.0.2.9", 5060, ""))
+        layer.learn_address(ok(f"SIP/2.0/{transport} {via};branch=z9hG4bK1"), flow)
+        return layer, flow
+
+    def test_udp(self) -> None:
+        """`received` and `rport` are what we are called in later requests
+        (3581-3-a).
+        """
+        layer, flow = self.learned("UDP")
+        self.assertEqual(flow.sent_by, ("203.0.113.7", 41000))
+        self.assertEqual(flow.local, ("192.0.2.1", 5070))
+        self.assertEqual(layer.counters["addresses-learned"], 1)
+        other = self.connect(layer, Destination("UDP", "192.0.2.8", 5060, ""))
+        self.assertEqual(other.sent_by, ("192.0.2.1", 5070))
+
+    def test_it_may_change(self) -> None:
+        """A NAT that has forgotten us, or is gone, is noticed."""
+        layer, flow = self.learned("UDP")
+        for via, sent_by in (
+            ("203.0.113.7:41000;received=203.0.113.7;rport=41000", 41000),
+            ("203.0.113.7:41000;received=203.0.113.7;rport=42000", 42000),
+        ):
+            layer.learn_address(ok(f"SIP/2.0/UDP {via};branch=z9hG4bK1"), flow)
+            self.assertEqual(flow.sent_by, ("203.0.113.7", sent_by))
+        self.assertEqual(layer.counters["addresses-learned"], 2)
+
+    def test_connection(self) -> None:
+        """Over a connection it is the address alone: its port is nobody's."""
+        _, flow = self.learned("TCP")
+        self.assertEqual(flow.sent_by, ("203.0.113.7", 5070))
+
+    def test_only_where_wanted(self) -> None:
+        """Without being asked to, we believe nobody; what is advertised goes first."""
+        _, flow = self.learned("UDP", learns_address=False)
+        self.assertEqual(flow.sent_by, ("192.0.2.1", 5070))
+        _, flow = self.learned("UDP", advertise="sip.example.com")
+        self.assertEqual(flow.sent_by, ("sip.example.com", 5070))
+
+    def test_nothing_to_learn(self) -> None:
+        """A response that says nothing, or nonsense, changes nothing."""
+        for via in ("192.0.2.1:5070;rport", "192.0.2.1:5070;received=1;rport=99999"):
+            layer, flow = self.learned("UDP", via)
+            self.assertEqual(flow.sent_by, ("192.0.2.1", 5070))
+            self.assertEqual(layer.counters["addresses-learned"], 0)
 
 
 class SeveralSocketsTests(LayerCase):

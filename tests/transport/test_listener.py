@@ -6,7 +6,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from sipuac.errors import LocalProtocolError
 from sipuac.transport.listener import Listener, default_listeners, parse_listener
-from sipuac.transport.tls import ServerCertificate
+from sipuac.transport.tls import OwnCertificate
 
 
 class ParseTests(SynchronousTestCase):
@@ -41,11 +41,11 @@ class ParseTests(SynchronousTestCase):
             parse_listener(
                 "ssl:port=5062:privateKey=k.pem:certKey=c.pem:extraCertChain=x.pem"
             ),
-            Listener("TLS", "", 5062, ServerCertificate("k.pem", "c.pem", "x.pem")),
+            Listener("TLS", "", 5062, OwnCertificate("k.pem", "c.pem", "x.pem")),
         )
         self.assertEqual(
             parse_listener("ssl:5061:privateKey=both.pem").certificate,
-            ServerCertificate("both.pem", "both.pem"),
+            OwnCertificate("both.pem", "both.pem"),
         )
 
     def test_errors_are_one_clear_line(self) -> None:
@@ -72,7 +72,7 @@ class ParseTests(SynchronousTestCase):
 
     def test_impossible_listeners(self) -> None:
         """What nobody can listen on is refused before a socket is opened."""
-        certificate = ServerCertificate("k.pem", "c.pem")
+        certificate = OwnCertificate("k.pem", "c.pem")
         for arguments in (
             ("UDP", "localhost", 5060),
             ("UDP", "", -1),

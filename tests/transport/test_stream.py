@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.internet.error import ConnectionDone, ConnectionLost
+from twisted.internet.interfaces import IHalfCloseableProtocol
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -12,7 +13,8 @@ from sipuac.errors import TransportFailed
 from sipuac.syntax.limits import Limits
 from sipuac.syntax.message import Response
 from sipuac.syntax.parser import parse_message
-from sipuac.transport.connections import ConnectionBounds
+from sipuac.transport.bounds import ConnectionBounds
+from sipuac.transport.connections import SWEEP_INTERVAL
 from sipuac.transport.layer import TransportLayer
 from sipuac.transport.listener import Listener
 from sipuac.transport.stream import CLOSE_TIMEOUT, MAX_UNSENT, StreamConnection
@@ -54,6 +56,11 @@ class StreamCase(SynchronousTestCase):
         assert isinstance(protocol, StreamConnection)
         return protocol, transport
 
+    def assertNoDeadline(self) -> None:
+        """Nothing waits but the next look for idle connections."""
+        [sweep] = self.reactor.getDelayedCalls()
+        self.assertEqual(sweep.getTime() % SWEEP_INTERVAL, 0.0)
+
     def lose(self, protocol: StreamConnection, reason: Failure = DONE) -> None:
         """End a connection as the reactor does."""
         protocol.connectionLost(reason)
@@ -82,7 +89,7 @@ class FramingTests(StreamCase):
         for octet in options(VIA, body=b"some body").render():
             protocol.dataReceived(bytes([octet]))
         self.assertEqual(len(self.receiver.messages), 1)
-        self.assertEqual(self.reactor.getDelayedCalls(), [])
+        self.assertNoDeadline()
 
     def test_many_messages_in_one_read(self) -> None:
         """Several messages come in one read, in their order (3261-18.3-d)."""
@@ -262,7 +269,7 @@ class BadInputTests(StreamCase):
             protocol.dataReceived(octets[20:] + octets[:20])
         self.assertFalse(transport.disconnected)
         protocol.dataReceived(octets[20:])
-        self.assertEqual(self.reactor.getDelayedCalls(), [])
+        self.assertNoDeadline()
         self.assertEqual(len(self.receiver.messages), 11)
 
     def test_peer_that_does_not_read(self) -> None:
@@ -316,6 +323,47 @@ class EndTests(StreamCase):
         self.assertIs(failed, flow)
         self.assertIn("the peer closed the connection", str(error))
         self.assertEqual(self.counters["connections-lost"], 1)
+
+    def test_peer_says_no_more(self) -> None:
+        """A peer that closes its direction gets the answers to what it has asked, and
+        is closed; who waits for it to speak hears at once (3261-18.4-a).
+        """
+        protocol, transport = self.accepted()
+        flow = protocol.flow
+        assert flow is not None
+        protocol.dataReceived(options(VIA).render())
+        flow.send(b"an answer")
+        assert IHalfCloseableProtocol.providedBy(protocol)
+        protocol.readConnectionLost()
+        self.assertEqual(transport.value(), b"an answer")
+        self.assertTrue(transport.disconnecting)
+        self.assertFalse(flow.is_open)
+        [(failed, error)] = self.receiver.failed
+        self.assertIs(failed, flow)
+        self.assertIn("the peer closed the connection", str(error))
+        self.lose(protocol)
+        self.assertEqual(len(self.receiver.failed), 1)
+
+    def test_flow_that_is_found_dead(self) -> None:
+        """A connection whose peer does not answer is closed at once, and everybody who
+        waits or watches hears of it.
+        """
+        protocol, transport = self.accepted()
+        flow = protocol.flow
+        assert flow is not None
+        told: list[TransportFailed] = []
+        flow.watchers.add(told.append)
+        flow.keep_alive()
+        self.assertEqual(transport.value(), b"\r\n\r\n")
+        protocol.dataReceived(b"\r\n")
+        self.assertEqual(flow.pongs, 1)
+        error = TransportFailed("no pong")
+        flow.fail(error)
+        self.assertTrue(transport.disconnected)
+        self.assertEqual((told, self.receiver.failed), ([error], [(flow, error)]))
+        self.lose(protocol)
+        self.assertEqual((len(told), len(self.receiver.failed)), (1, 1))
+        self.assertRaises(TransportFailed, flow.keep_alive)
 
     def test_connection_breaks(self) -> None:
         """... and of one that breaks (3261-18.4-a)."""

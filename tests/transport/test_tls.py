@@ -10,11 +10,10 @@ from OpenSSL import SSL
 from twisted.trial.unittest import SynchronousTestCase
 
 from sipuac.errors import LocalProtocolError, ParseError, TransportFailed
+from sipuac.transport.identity import check_identity, identities_of
 from sipuac.transport.tls import (
-    ServerCertificate,
+    OwnCertificate,
     TlsSettings,
-    check_identity,
-    identities_of,
 )
 from tests.transport.certificates import address, dns, issue, uri
 
@@ -155,11 +154,11 @@ class FileTests(SynchronousTestCase):
         good = issue([dns("a.example")]).write(self.mktemp())
         other = issue([dns("b.example")]).write(self.mktemp())
         for bad in (
-            ServerCertificate(other.private_key, good.certificate),
-            ServerCertificate("/nonexistent/key.pem", good.certificate),
-            ServerCertificate(good.private_key, "/nonexistent/certificate.pem"),
-            ServerCertificate(good.private_key, good.certificate, "/nonexistent"),
-            ServerCertificate(good.private_key, good.certificate, self.write("x")),
+            OwnCertificate(other.private_key, good.certificate),
+            OwnCertificate("/nonexistent/key.pem", good.certificate),
+            OwnCertificate(good.private_key, "/nonexistent/certificate.pem"),
+            OwnCertificate(good.private_key, good.certificate, "/nonexistent"),
+            OwnCertificate(good.private_key, good.certificate, self.write("x")),
         ):
             error = self.assertRaises(LocalProtocolError, bad.server_context)
             self.assertNotIn("\n", str(error))

@@ -110,10 +110,20 @@ class ReceivingTests(UdpCase):
 
     def test_garbage_is_counted_and_dropped(self) -> None:
         """What is not SIP is counted, and nobody is answered."""
-        for datagram in (b"hello", b"\x00\x01\x00\x00!\x12\xa4B", b"\xff" * 65507):
+        for datagram in (b"hello", b"\x02\x01\x00\x00!\x12\xa4B", b"\xff" * 65507):
             self.protocol.datagramReceived(datagram, PEER)
         self.assertEqual(self.layer.counters["malformed"], 3)
         self.assertEqual(self.sent(), [])
+
+    def test_stun(self) -> None:
+        """The first octet of a STUN packet has a value of 0 or 1, that of a SIP message
+        never: what is STUN is counted apart, and not answered (5626-8-a).
+        """
+        for first in (b"\0", b"\1"):
+            self.protocol.datagramReceived(first + b"\x01\x00\x00!\x12\xa4B", PEER)
+        self.assertEqual(self.layer.counters["stun-packets"], 2)
+        self.assertEqual(self.layer.counters["malformed"], 0)
+        self.assertEqual((self.sent(), self.receiver.received), ([], []))
 
     def test_malformed_request_is_answered(self) -> None:
         """If a request's body is shorter than its Content-Length, the element SHOULD
@@ -300,6 +310,46 @@ class SendingTests(UdpCase):
         request, flow = self.receiver.received[0]
         assert isinstance(request, Request)
         self.assertIs(self.successResultOf(self.layer.reply_flow(request, flow)), flow)
+
+
+class KeepAliveTests(UdpCase):
+    """Flows that are held open."""
+
+    def test_keep_alive(self) -> None:
+        """A double CRLF goes to the peer, and is no message of ours."""
+        flow = self.flow_to()
+        flow.keep_alive()
+        self.assertEqual(self.sent(), [(b"\r\n\r\n", PEER)])
+        self.assertEqual(self.layer.counters["keepalives-sent"], 1)
+        self.assertEqual(self.layer.counters["datagrams-sent"], 0)
+        self.protocol.datagramReceived(b"\r\n", PEER)
+        self.assertEqual(flow.pongs, 1)
+
+    def test_failed_flow(self) -> None:
+        """Who waits on a flow and who watches it hear that it has failed; it can be
+        used again.
+        """
+        flow, other = self.flow_to(), self.flow_to("192.0.2.8")
+        told: list[TransportFailed] = []
+        for one in (flow, other):
+            one.watchers.add(told.append)
+        error = TransportFailed("it is gone")
+        flow.fail(error)
+        self.assertEqual(told, [error])
+        self.assertEqual(self.receiver.failed, [(flow, error)])
+        flow.watchers.remove(told.append)
+        flow.fail(error)
+        self.assertEqual(told, [error])
+        flow.send(b"octets")
+
+    def test_watched_flows_are_not_forgotten(self) -> None:
+        """Datagrams from everywhere cannot make us forget a flow that is kept."""
+        flow = self.flow_to()
+        flow.watchers.add(lambda error: None)
+        for port in range(1, MAX_FLOWS + 10):
+            self.protocol.flow_to("198.51.100.9", port)
+        self.assertIs(self.flow_to(), flow)
+        self.assertEqual(len(self.protocol._flows), MAX_FLOWS)
 
 
 class SentByTests(UdpCase):

@@ -159,13 +159,15 @@ class ConstructionTests(PeerTestCase):
 
     def test_our_own_extensions(self) -> None:
         """Supported and Require name what is built, of standards-track RFCs: 100rel
-        (RFC 3262) and 199 (RFC 6228) (3261-8.1.1.9-a); what the call depends on is
-        required (3261-8.1.1.9-b).
+        (RFC 3262), 199 (RFC 6228) and timer (RFC 4028) (3261-8.1.1.9-a); what the call
+        depends on is required (3261-8.1.1.9-b).
         """
         self.assertEqual(self.sent().supported, ["100rel", "timer"])
-        self.assertEqual(self.sent(early_media=True).supported, ["100rel", "199"])
+        self.assertEqual(
+            self.sent(early_media=True).supported, ["100rel", "199", "timer"]
+        )
         invite = self.sent(reliable="required")
-        self.assertEqual((invite.require, invite.supported), (["100rel"], []))
+        self.assertEqual((invite.require, invite.supported), (["100rel"], ["timer"]))
         for asked in ({}, {"early_media": True}, {"reliable": "required"}):
             self.assertIsNone(self.sent(**asked).get("Proxy-Require"))
 
@@ -409,6 +411,7 @@ class RefusalTests(PeerTestCase):
             {"fork_preference": "maybe"},
             {"headers": [("Require", "100rel")]},
             {"headers": [("Session-Expires", "1800")]},
+            {"max_redirects": -1},
             {"session_expires": 89},
             {"session_expires": 2**31},
             {"session_expires": "soon"},

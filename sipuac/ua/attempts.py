@@ -1,0 +1,73 @@
+"""The attempts of one call as values: the INVITE that failed, and the one to come."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from twisted.internet.defer import Deferred
+
+from sipuac.dialog.retry_rules import Retry
+from sipuac.errors import Redirected, RequestRejected, SipError, Unreachable
+from sipuac.syntax.message import Request, Response
+from sipuac.transport.interfaces import IFlow
+
+
+@dataclass(frozen=True, slots=True)
+class FailedAttempt:
+    """An INVITE of which no call comes.
+
+    Attributes:
+        invite: Without Via.
+        flow: What it went over, or would have.
+        error: Why.
+        response: The final response that says so; None where none came.
+    """
+
+    invite: Request
+    flow: IFlow
+    error: SipError
+    response: Response | None
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether others ended it, by their response or their silence.
+
+        What we ended ourselves is not tried again, whatever was answered to that.
+        """
+        if isinstance(self.error, RequestRejected | Redirected):
+            return self.response is not None and self.error.response is self.response
+        return isinstance(self.error, Unreachable)
+
+    @property
+    def is_refusal(self) -> bool:
+        """Whether a response of 400 to 699 says so."""
+        return self.response is not None and self.response.status >= 400
+
+    @property
+    def status(self) -> int:
+        """Of the response, or what silence counts as (RFC 3261 section 8.1.3.1)."""
+        if self.response is not None:
+            return self.response.status
+        return self.error.status if isinstance(self.error, Unreachable) else 503
+
+
+@dataclass(frozen=True, slots=True)
+class NextAttempt:
+    """An INVITE to send, without Via, and what it goes over."""
+
+    invite: Request
+    flow: IFlow
+
+
+class RetryStep(Protocol):
+    """One of the things to try when an INVITE has failed; one for each call."""
+
+    def after(self, failed: FailedAttempt) -> Deferred[Retry | None]:
+        """What to send in its place.
+
+        Returns:
+            A Deferred with None where this step knows of nothing; cancelling it gives
+            up.
+        """
+        ...
