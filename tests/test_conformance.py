@@ -19,6 +19,9 @@ COMPLETE = (
     "Dialogs",
     "BYE, early dialogs included",
     "Transactions and timers",
+    "Offer and answer",
+    "Reliable provisional responses (PRACK)",
+    "Reason",
 )
 
 
