@@ -11,7 +11,6 @@ from sipuac.testing.media import NEVER, Reaction, fail, late, refuse
 from sipuac.ua.invitation import Invitation
 from tests.ua.peer import PeerTestCase
 
-
 SDP = ("Content-Type", "application/sdp")
 
 
