@@ -21,6 +21,9 @@ COMPLETE = (
     "Transactions and timers",
     "Transports",
     "Security and robustness",
+    "Offer and answer",
+    "Reliable provisional responses (PRACK)",
+    "Reason",
 )
 
 
