@@ -44,7 +44,9 @@ class ConstructionTests(PeerTestCase):
         self.assertEqual(invite.get_all("Route"), [])
 
     def test_what_an_invite_has_beyond(self) -> None:
-        """Contact, Allow, the offer and its type (3261-8.1.1.8-a, 3261-13.2.1-a)."""
+        """Contact, without feature tags that nobody asked for (3840-11-a), Allow, the
+        offer and its type (3261-8.1.1.8-a, 3261-13.2.1-a).
+        """
         invite = self.sent()
         self.assertEqual(
             invite.get_all("Contact"), ["<sip:caller@caller.invalid:5060>"]
