@@ -27,8 +27,10 @@ from sipuac.syntax.message import Request
 from sipuac.syntax.uri import SipUri, Uri
 from sipuac.transport.interfaces import IFlow
 from sipuac.ua.attempts import NextAttempt, RetryStep
+from sipuac.ua.authenticator import Authenticator
 from sipuac.ua.call_media import Modifiers, modified
 from sipuac.ua.call_report import CallReport, Observer
+from sipuac.ua.credentials import CredentialsSource
 from sipuac.ua.endpoint import Endpoint
 from sipuac.ua.interfaces import IInviteDelegate
 from sipuac.ua.invitation import Invitation
@@ -88,6 +90,7 @@ class CallSetup:
         modifiers: Applied to our descriptions, and to those of the callees.
         max_redirects: How many redirections are followed.
         choose: Chooses among the targets of a redirection; None takes all.
+        credentials: Where those for challenges come from; None for none.
     """
 
     endpoint: Endpoint
@@ -99,6 +102,7 @@ class CallSetup:
     modifiers: Modifiers
     max_redirects: int
     choose: RedirectChooser | None
+    credentials: CredentialsSource | None
 
     @inlineCallbacks
     def run(self, listeners: Listeners) -> Generator[Deferred[Any], Any, Invitation]:
@@ -169,7 +173,11 @@ class CallSetup:
         )
         steps: list[RetryStep] = [Rules(self._rules()), redirects]
         identity = self.caller.identity
-        return Retries(self.endpoint, identity, steps, reporter.report)
+        authenticator = None
+        if self.credentials is not None:
+            make_cnonce = self.endpoint.identifiers.cnonce
+            authenticator = Authenticator(self.credentials, make_cnonce)
+        return Retries(self.endpoint, identity, steps, reporter.report, authenticator)
 
     def _rules(self) -> list[RetryRule]:
         proxy = self.caller.proxy

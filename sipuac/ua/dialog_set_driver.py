@@ -7,7 +7,7 @@ the other, stands in `invitation`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from twisted.python.failure import Failure
@@ -19,14 +19,16 @@ from sipuac.dialog.events import Established, ProtocolWarning
 from sipuac.dialog.options import InviteOptions
 from sipuac.dialog.session_state import SessionState
 from sipuac.effects import StartTimer, StopTimer
-from sipuac.errors import LocalProtocolError, TransportFailed, Unreachable
+from sipuac.errors import LocalProtocolError, Unreachable
 from sipuac.sdp.description import SessionDescription
 from sipuac.syntax.message import Request, Response
 from sipuac.transport.interfaces import IFlow
+from sipuac.ua.authenticator import Authenticator
 from sipuac.ua.branch_report import BranchReport, report_of
 from sipuac.ua.call_media import CallMedia, Modifiers
 from sipuac.ua.call_report import CallReport
 from sipuac.ua.dialog_flows import DialogFlows
+from sipuac.ua.dialog_requests import DialogRequests
 from sipuac.ua.endpoint import ClientTransaction, Endpoint, ServerTransaction
 from sipuac.ua.interfaces import IClientTransactionUser, IDialogSetUser
 from sipuac.ua.invite_request import is_secure_call, next_hop
@@ -51,6 +53,7 @@ class DialogSetDriver:
         opener: Opens the media of its branches.
         modifiers: Applied to our answers and to what the callees describe.
         reporter: Told what happens.
+        authenticator: Answers challenges in its dialogs; None for nobody.
         user: Told what becomes of it.
 
     Attributes:
@@ -69,6 +72,7 @@ class DialogSetDriver:
         opener: MediaOpener,
         modifiers: Modifiers,
         reporter: CallReport,
+        authenticator: Authenticator | None,
         user: IDialogSetUser,
     ) -> None:
         self.invite = invite
@@ -80,6 +84,15 @@ class DialogSetDriver:
         self._set = DialogSet(invite, options)
         self.flow = flow
         self._flows = DialogFlows(endpoint, flow, is_secure=is_secure_call(invite))
+        self._authenticator = authenticator
+        self._dialog_requests = DialogRequests(
+            endpoint,
+            self._flows,
+            authenticator,
+            reporter.report,
+            self._request_finished,
+            self._request_challenged,
+        )
         self._media = CallMedia(
             opener,
             modifiers,
@@ -192,6 +205,7 @@ class DialogSetDriver:
         for timer in self._timers.values():
             timer.stop()
         self._timers.clear()
+        self._dialog_requests.stop()
         self._flows.stop()
         self._media.close_all()
 
@@ -199,6 +213,8 @@ class DialogSetDriver:
 
     def response_received(self, response: Response) -> None:
         """See `IClientTransactionUser`."""
+        if self._authenticator is not None and self._sent is not None:
+            self._authenticator.learn(self._sent, response)
         self._run(self._set.response_received, response)
 
     def transaction_failed(self, error: Unreachable) -> None:
@@ -247,29 +263,16 @@ class DialogSetDriver:
         self._reporter.report(ProtocolWarning(f"the ACK could not be sent: {error}"))
 
     def _send_in_dialog(self, effect: effects.SendInDialog) -> None:
-        number = effect.number
+        self._dialog_requests.send(effect)
 
-        def finished(result: Response | Unreachable) -> None:
-            self._endpoint.submit(self._run, self._set.request_finished, number, result)
+    def _request_finished(self, number: int, result: Response | Unreachable) -> None:
+        self._endpoint.submit(self._run, self._set.request_finished, number, result)
 
-        def send(flow: IFlow) -> None:
-            sent = self._endpoint.request(effect.request, flow)
-            sent.addCallbacks(finished, failed)
-
-        def failed(failure: Failure) -> None:
-            failure.trap(Unreachable, LocalProtocolError)
-            error = failure.value
-            if not isinstance(error, Unreachable):
-                error = TransportFailed(str(error))
-            finished(error)
-
-        def refused(error: Unreachable) -> None:
-            self._reporter.report(
-                ProtocolWarning(f"{effect.request.method} could not be sent: {error}")
-            )
-            finished(error)
-
-        self._flows.send(effect.branch, effect.next_hop, send, refused)
+    def _request_challenged(
+        self, number: int, request: Request, credentials: Sequence[tuple[str, str]]
+    ) -> None:
+        again = self._set.request_challenged
+        self._endpoint.submit(self._run, again, number, request, credentials)
 
     def _send_cancel(self, effect: effects.SendCancel) -> None:
         transaction = self._transaction

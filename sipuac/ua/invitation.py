@@ -111,6 +111,7 @@ class Invitation:
             self._opener,
             self._modifiers,
             self._reporter,
+            self._retries.authenticator,
             self,
         )
 

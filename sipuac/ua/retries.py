@@ -7,17 +7,19 @@ they say is found.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from twisted.internet.defer import Deferred, inlineCallbacks, succeed
 
 from sipuac.dialog.events import Event, Retrying
-from sipuac.dialog.retry_rules import Retry, RetryRule
-from sipuac.errors import Unreachable
+from sipuac.dialog.retry_rules import Retry, RetryRule, next_invite
+from sipuac.errors import AuthenticationFailed, Unreachable
 from sipuac.syntax.fields import NameAddress
 from sipuac.syntax.message import Request
 from sipuac.transport.interfaces import IFlow
 from sipuac.ua.attempts import FailedAttempt, NextAttempt, RetryStep
+from sipuac.ua.authenticator import Authenticator, with_credentials
 from sipuac.ua.endpoint import Endpoint
 from sipuac.ua.invite_request import contact_of, is_secure_call, next_hop
 
@@ -49,9 +51,21 @@ class Retries:
         identity: Who calls, for the Contact of what goes over another flow.
         steps: What may be done, asked in this order.
         report: Told of each INVITE that is to be sent in place of another.
+        authenticator: Answers challenges; None for nobody.
+
+    Attributes:
+        authenticator: Answers challenges, in the dialogs too; None for nobody.
     """
 
-    __slots__ = ("_attempts", "_endpoint", "_identity", "_report", "_steps", "_told")
+    __slots__ = (
+        "_attempts",
+        "_endpoint",
+        "_identity",
+        "_report",
+        "_steps",
+        "_told",
+        "authenticator",
+    )
 
     def __init__(
         self,
@@ -59,7 +73,9 @@ class Retries:
         identity: NameAddress,
         steps: Sequence[RetryStep],
         report: Callable[[Event], None],
+        authenticator: Authenticator | None = None,
     ) -> None:
+        self.authenticator = authenticator
         self._endpoint = endpoint
         self._identity = identity
         self._steps = steps
@@ -78,7 +94,13 @@ class Retries:
             application is to hear of. Cancelling it gives up.
         """
         while failed.is_refused:
-            retry: Retry | None = yield self._retry_after(failed)
+            try:
+                retry: Retry | None = yield self._with_credentials(failed)
+            except AuthenticationFailed as error:
+                failed = replace(failed, error=error)
+                retry = None
+            if retry is None:
+                retry = yield self._retry_after(failed)
             if retry is None:
                 return self._worth_telling(failed)
             if retry.is_elsewhere:
@@ -95,6 +117,24 @@ class Retries:
                 failed = FailedAttempt(retry.invite, failed.flow, error, None)
         return failed
 
+    @inlineCallbacks
+    def _with_credentials(
+        self, failed: FailedAttempt
+    ) -> Generator[Deferred[Any], Any, Retry | None]:
+        """The INVITE with the credentials that a challenge asks for (22.2, 22.3)."""
+        response = failed.response
+        if self.authenticator is None or response is None or self._is_exhausted:
+            return None
+        if response.status not in (401, 407):
+            return None
+        rows = yield self.authenticator.answer(failed.invite, response)
+        invite = with_credentials(next_invite(failed.invite), rows)
+        return Retry(invite, "with credentials")
+
+    @property
+    def _is_exhausted(self) -> bool:
+        return self._attempts >= MAX_ATTEMPTS
+
     def _worth_telling(self, failed: FailedAttempt) -> FailedAttempt:
         """Of the failures at several targets, the one to tell: the last refusal.
 
@@ -109,13 +149,19 @@ class Retries:
     def _retry_after(
         self, failed: FailedAttempt
     ) -> Generator[Deferred[Any], Any, Retry | None]:
-        if self._attempts >= MAX_ATTEMPTS:
+        if self._is_exhausted:
             return None
         for step in self._steps:
             retry: Retry | None = yield step.after(failed)
             if retry is not None:
-                return retry
+                return replace(retry, invite=self._authorized(retry.invite))
         return None
+
+    def _authorized(self, invite: Request) -> Request:
+        """The INVITE with credentials for the realms that have challenged this call."""
+        if self.authenticator is None:
+            return invite
+        return with_credentials(invite, self.authenticator.preemptive(invite))
 
     def _flow_for(self, invite: Request, failed: FailedAttempt) -> Deferred[IFlow]:
         """The server that knows this call already, where it is the next hop again."""
