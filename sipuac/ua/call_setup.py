@@ -124,8 +124,11 @@ class CallSetup:
                 offer = ModifiedOffer(offer, description)
             is_secure = isinstance(self.target, SipUri) and self.target.is_secure
             hop = self.caller.next_hop(self.target)
-            flow: IFlow = yield self.endpoint.flow_to(hop, is_secure=is_secure)
-            invitation = self._invitation(offer, flow, asked_at, listeners)
+            servers = self.endpoint.servers.candidates(hop, is_secure=is_secure)
+            flow: IFlow = yield servers.next_flow()
+            invite = self._invite(offer, flow)
+            first = NextAttempt(invite, flow, servers)
+            invitation = self._invitation(offer, first, asked_at, listeners)
             listeners.keep(invitation)
             try:
                 yield invitation.start()
@@ -139,15 +142,9 @@ class CallSetup:
             raise
         return invitation
 
-    def _invitation(
-        self,
-        offer: ILocalOffer | None,
-        flow: IFlow,
-        asked_at: float,
-        listeners: Listeners,
-    ) -> Invitation:
+    def _invite(self, offer: ILocalOffer | None, flow: IFlow) -> Request:
         description = None if offer is None else offer.description
-        invite = build_invite(
+        return build_invite(
             self.caller,
             self.target,
             flow,
@@ -155,10 +152,18 @@ class CallSetup:
             description,
             self.endpoint.identifiers,
         )
-        reporter = self._reporter(invite, asked_at, listeners)
+
+    def _invitation(
+        self,
+        offer: ILocalOffer | None,
+        first: NextAttempt,
+        asked_at: float,
+        listeners: Listeners,
+    ) -> Invitation:
+        reporter = self._reporter(first.invite, asked_at, listeners)
         return Invitation(
             self.endpoint,
-            NextAttempt(invite, flow),
+            first,
             self.options,
             MediaOpener(offer, self.factory),
             self.modifiers,

@@ -23,6 +23,7 @@ from sipuac.errors import LocalProtocolError, Unreachable
 from sipuac.sdp.description import SessionDescription
 from sipuac.syntax.message import Request, Response
 from sipuac.transport.interfaces import IFlow
+from sipuac.ua.attempts import NextAttempt
 from sipuac.ua.authenticator import Authenticator
 from sipuac.ua.branch_report import BranchReport, report_of
 from sipuac.ua.call_media import CallMedia, Modifiers
@@ -47,8 +48,7 @@ class DialogSetDriver:
 
     Args:
         endpoint: Carries it.
-        invite: The INVITE, without Via.
-        flow: Where it goes.
+        attempt: The INVITE, and where it goes.
         options: What was asked of it.
         opener: Opens the media of its branches.
         modifiers: Applied to our answers and to what the callees describe.
@@ -57,6 +57,7 @@ class DialogSetDriver:
         user: Told what becomes of it.
 
     Attributes:
+        attempt: The INVITE, and where it goes.
         invite: The INVITE, without Via.
         flow: What it goes over.
         sessions: The calls that stand or stood, by To tag; several under `keep-all`.
@@ -66,8 +67,7 @@ class DialogSetDriver:
     def __init__(
         self,
         endpoint: Endpoint,
-        invite: Request,
-        flow: IFlow,
+        attempt: NextAttempt,
         options: InviteOptions,
         opener: MediaOpener,
         modifiers: Modifiers,
@@ -75,14 +75,15 @@ class DialogSetDriver:
         authenticator: Authenticator | None,
         user: IDialogSetUser,
     ) -> None:
-        self.invite = invite
+        self.attempt = attempt
+        self.invite = invite = attempt.invite
+        self.flow = flow = attempt.flow
         self.sessions: dict[str, Session] = {}
         self.is_resolved = False
         self._endpoint = endpoint
         self._reporter = reporter
         self._user = user
         self._set = DialogSet(invite, options)
-        self.flow = flow
         self._flows = DialogFlows(endpoint, flow, is_secure=is_secure_call(invite))
         self._authenticator = authenticator
         self._dialog_requests = DialogRequests(
@@ -213,6 +214,7 @@ class DialogSetDriver:
 
     def response_received(self, response: Response) -> None:
         """See `IClientTransactionUser`."""
+        self.attempt.servers.response_received(response)
         if self._authenticator is not None and self._sent is not None:
             self._authenticator.learn(self._sent, response)
         self._run(self._set.response_received, response)

@@ -54,7 +54,9 @@ class RetryTestCase(PeerTestCase):
 
     def answer(self, call: Invitation, tag: str = "a") -> None:
         """Answer the last INVITE; the call stands."""
-        self.peer.answer(self.peer.last("INVITE"), 200, tag, sdp=True)
+        contact = f"<sip:bob@{self.peer.host}>"
+        invite = self.peer.last("INVITE")
+        self.peer.answer(invite, 200, tag, sdp=True, contact=contact)
         self.advance()
         self.assertEqual(self.successResultOf(call.established).to_tag, tag)
 
