@@ -39,7 +39,7 @@ class FailedAttempt:
         What we ended ourselves is not tried again, whatever was answered to that.
         """
         if isinstance(self.error, RequestRejected | Redirected):
-            return self.response is not None and self.error.response is self.response
+            return self.response is not None
         return isinstance(self.error, Unreachable)
 
     @property

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from sipuac.errors import (
     Busy,
     Cancelled,
@@ -9,6 +11,7 @@ from sipuac.errors import (
     TransactionTimeout,
     TransportFailed,
 )
+from sipuac.syntax.destination import Destination
 from sipuac.syntax.message import Request
 from sipuac.testing.digest_server import DigestServer, Verdict
 from sipuac.testing.resolver import LiteralResolver
@@ -272,6 +275,20 @@ class HealthTests(FailoverTestCase):
         self.say("one", 486)
         self.failureResultOf(call.established, Busy)
         self.assertEqual(self.counts(), {"one": 2, "two": 2, "three": 0, "four": 0})
+        self.assert_nothing_left()
+
+    def test_up_again(self) -> None:
+        """A server that failed and answers now is up."""
+        health = self.endpoint.servers.health
+        one = Destination("UDP", "one.invalid", 5060, "a.example")
+        for name in ("one", "two", "three"):
+            health.note_failure(replace(one, host=f"{name}.invalid"))
+        call = self.invite()
+        self.assertTrue(health.is_down(one))
+        self.say("one", 180)
+        self.assertFalse(health.is_down(one))
+        self.say("one", 486)
+        self.failureResultOf(call.established, Busy)
         self.assert_nothing_left()
 
     def test_all_rest(self) -> None:

@@ -19,7 +19,7 @@ from sipuac.ua.invitation import Invitation
 from sipuac.ua.inviter import Inviter
 from tests.ua.peer import HOST
 from tests.ua.test_redirects import contacts
-from tests.ua.test_retries import TOO_SMALL, RetryTestCase
+from tests.ua.test_retries import TOO_SMALL, Impatient, RetryTestCase
 
 ALICE = {"alice": "secret"}
 
@@ -302,6 +302,39 @@ class WaitingTests(ChallengeTestCase):
         self.assertEqual(self.peer.methods, ["INVITE", "ACK"])
         self.assert_nothing_left()
 
+    def test_cancelled_when_told(self) -> None:
+        """A caller who cancels on hearing that it goes on: nothing more is sent."""
+        impatient = Impatient()
+        call = impatient.call = self.invite(delegate=impatient)
+        self.challenge(self.proxy)
+        self.waiting[0].callback(Credentials("alice", "secret"))
+        self.advance()
+        self.failureResultOf(call.established, Cancelled)
+        self.assertEqual(self.peer.methods, ["INVITE", "ACK"])
+        self.assert_nothing_left()
+
+    def test_the_connection_closes_meanwhile(self) -> None:
+        """The next INVITE goes to the same server over a new connection."""
+        call = self.successResultOf(self.connected())
+        self.challenge(self.proxy)
+        self.network.reset(HOST)
+        self.advance()
+        self.waiting[0].callback(Credentials("alice", "secret"))
+        self.advance()
+        self.accepted(self.peer.last("INVITE"), self.proxy)
+        self.answer(call)
+        call.hangup()
+        self.advance()
+        self.peer.answer(self.peer.last("BYE"), 200)
+        self.advance()
+        self.assert_nothing_left()
+
+    def connected(self) -> Deferred[Invitation]:
+        """A call over TCP."""
+        asked = self.inviter.invite(f"sip:bob@{HOST};transport=tcp")
+        self.advance()
+        return asked
+
     def test_the_service_stops(self) -> None:
         """The source of a BYE's credentials is told to stop as well."""
         call = self.invite()
@@ -396,6 +429,29 @@ class DialogTests(ChallengeTestCase):
         self.answer(call)
         bye = self.hang_up(call)
         self.accepted(bye, self.callee)
+        self.peer.answer(bye, 200)
+        self.advance()
+        self.assert_nothing_left()
+
+    def test_nextnonce_of_a_prack(self) -> None:
+        """Nextnonce in the 2xx to a request in the dialog counts too
+        (7616-3.5-a).
+        """
+        call = self.invite()
+        self.challenge(self.proxy)
+        reliable = [("Require", "100rel"), ("RSeq", "1")]
+        invite = self.peer.last("INVITE")
+        self.peer.answer(invite, 180, headers=reliable)
+        self.advance()
+        prack = self.peer.last("PRACK")
+        self.accepted(prack, self.proxy)
+        nonce = self.proxy.nonce()
+        proof = self.proxy.proof(prack, nextnonce=nonce)
+        self.peer.answer(prack, 200, headers=[proof])
+        self.answer(call)
+        bye = self.hang_up(call)
+        self.accepted(bye, self.proxy)
+        self.assertIn(f'nonce="{nonce}"', bye.get("Proxy-Authorization") or "")
         self.peer.answer(bye, 200)
         self.advance()
         self.assert_nothing_left()
