@@ -167,6 +167,7 @@ class InviterService(MultiService):
             proxy=self._proxy,
             media=self._media,
             user_agent=self._user_agent,
+            credentials=self._credentials,
         )
         if self._keepalive is not None and self.inviter.proxy is not None:
             self._kept_flow = keep_flow(
