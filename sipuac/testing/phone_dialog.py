@@ -55,6 +55,7 @@ class PhoneDialog:
         self._waiting: deque[Respond] = deque()
         self._unacked: dict[int, Repeater] = {}
         self._acked: set[int] = set()
+        self._refused: set[int] = set()
         self._owes_answer = False
         self._is_exchange_done = False
 
@@ -107,6 +108,8 @@ class PhoneDialog:
         number = ack.cseq.number
         repeater = self._unacked.pop(number, None)
         if repeater is None:
+            if number in self._refused:
+                return True
             if number in self._acked:
                 self.acks.append(ack)
             return number in self._acked
@@ -140,10 +143,15 @@ class PhoneDialog:
 
     def request_received(self, request: Request, flow: IFlow) -> None:
         """A request other than ACK and CANCEL bears the tags of this dialog."""
+        number = request.cseq.number
         if self.state == "ended" and request.method != "PRACK":
             self._reply(request, flow, 481)
             return
-        number = request.cseq.number
+        script = self.call.script
+        replies = script.early_replies if self.state == "early" else script.replies
+        if request.method in replies and replies[request.method] is None:
+            self._remote_cseq = max(number, self._remote_cseq)
+            return
         if number <= self._remote_cseq:
             # RFC 3261 12.2.2: lower than the remote sequence number: "the request is
             # out of order and MUST be rejected with a 500".
@@ -152,12 +160,9 @@ class PhoneDialog:
             return
         self._remote_cseq = number
         self._check_target(request)
-        script = self.call.script
-        replies = script.early_replies if self.state == "early" else script.replies
-        if request.method in replies:
-            status = replies[request.method]
-            if status is not None:
-                self._reply(request, flow, status, self._allow())
+        status = replies.get(request.method)
+        if status is not None:
+            self._reply(request, flow, status, self._allow())
             return
         self._take(request, flow)
 
@@ -327,6 +332,8 @@ class PhoneDialog:
         headers: list[tuple[str, str]] | None = None,
         body: bytes = b"",
     ) -> Response:
+        if request.method == "INVITE" and status >= 300:
+            self._refused.add(request.cseq.number)
         response = response_to(request, status, headers=headers or (), body=body)
         self.phone.answer(request, flow, response)
         return response
