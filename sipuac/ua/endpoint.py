@@ -8,6 +8,7 @@ machine. What is done for one transaction stands in `transaction_driver`.
 
 from __future__ import annotations
 
+import random
 from collections import Counter, deque
 from collections.abc import Callable
 from typing import Any
@@ -73,8 +74,10 @@ class Endpoint:
         admission: How much strangers may ask; None for the usual.
         max_udp_request: Bytes; larger requests go over TCP where the server takes it
             (RFC 3261 section 18.1.1).
+        chance: A random number from 0 up to 1, not included, each time.
 
     Attributes:
+        chance: For waits that must not be the same on both sides.
         counters: How often each thing happened that should be seen.
         servers: Finds servers, and knows which are down.
     """
@@ -90,7 +93,9 @@ class Endpoint:
         max_transactions: int = 200_000,
         admission: AdmissionLimits | None = None,
         max_udp_request: int = MAX_UDP_REQUEST,
+        chance: Callable[[], float] = random.random,
     ) -> None:
+        self.chance = chance
         self.clock = clock
         self.transport = transport
         self.resolver = resolver

@@ -21,7 +21,11 @@ from sipuac.syntax.uri import OtherUri
 _ZERO = re.compile(r"0(?:\.0*)?")
 
 # Requests that mean something within a dialog only.
-_WITHIN_DIALOGS = frozenset(["BYE", "PRACK", "UPDATE"])
+_WITHIN_DIALOGS = frozenset(["BYE", "INFO", "NOTIFY", "PRACK", "UPDATE"])
+
+# What is not taken outside of them, although it is inside.
+_INSIDE_ONLY = "MESSAGE"
+_ALLOW = ", ".join(one for one in ALLOW.split(", ") if one != _INSIDE_ONLY)
 
 
 def refusal_of(request: Request, to_tag: str) -> Response:
@@ -38,12 +42,12 @@ def refusal_of(request: Request, to_tag: str) -> Response:
         ParseError: Its To cannot be read.
     """
     method = request.method
-    if request.to_tag or (method in _WITHIN_DIALOGS and method in ALLOWED_METHODS):
+    if request.to_tag or method in _WITHIN_DIALOGS:
         return response_to(request, 481, to_tag=to_tag)
-    if method not in ALLOWED_METHODS:
+    if method not in ALLOWED_METHODS or method == _INSIDE_ONLY:
         # 405 where the method is known, 501 where it is not (8.2.1, 21.5.2).
         status = 405 if method in KNOWN_METHODS else 501
-        allow = (("Allow", ALLOW),)
+        allow = (("Allow", _ALLOW),)
         return response_to(request, status, to_tag=to_tag, headers=allow)
     if isinstance(request.uri, OtherUri):
         # "If the Request-URI uses a scheme not supported by the UAS, it SHOULD reject
