@@ -35,6 +35,7 @@ from sipuac.ua.authenticator import Authenticator
 from sipuac.ua.branch_report import BranchReport, report_of
 from sipuac.ua.call_media import CallMedia
 from sipuac.ua.call_report import CallReport
+from sipuac.ua.dialog_challenges import DialogChallenges
 from sipuac.ua.dialog_flows import DialogFlows
 from sipuac.ua.dialog_requests import DialogRequests
 from sipuac.ua.dialog_sender import DialogSender
@@ -99,10 +100,11 @@ class DialogSetDriver:
         self._flows = DialogFlows(endpoint, flow, is_secure=is_secure_call(invite))
         self._authenticator = authenticator
         self._media = CallMedia(opener, modifiers, self)
+        self._challenges = DialogChallenges(endpoint, authenticator, reporter.report)
         self._dialog_requests = DialogRequests(
             endpoint,
             self._flows,
-            authenticator,
+            self._challenges,
             reporter.report,
             self._request_finished,
             self._request_challenged,
@@ -110,7 +112,9 @@ class DialogSetDriver:
         self._sender = DialogSender(
             endpoint,
             self._flows,
+            self._challenges,
             reporter,
+            again=self._reinvite_challenged,
             responded=self._responded,
             failed=self._reinvite_failed,
         )
@@ -263,7 +267,7 @@ class DialogSetDriver:
         for timer in self._timers.values():
             timer.stop()
         self._timers.clear()
-        self._dialog_requests.stop()
+        self._challenges.stop()
         self._sender.stop()
         self._media.close_all()
         self._requests.clear()
@@ -348,6 +352,11 @@ class DialogSetDriver:
 
     def _responded(self, number: int, response: Response) -> None:
         self._run(self._set.reinvite_response, number, response)
+
+    def _reinvite_challenged(
+        self, number: int, request: Request, credentials: Sequence[tuple[str, str]]
+    ) -> None:
+        self._run(self._set.reinvite_challenged, number, request, credentials)
 
     def _reinvite_failed(self, number: int, error: Unreachable) -> None:
         self._run(self._set.reinvite_failed, number, error)
