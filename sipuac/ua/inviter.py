@@ -24,8 +24,8 @@ from sipuac.media.interfaces import IMediaFactory
 from sipuac.syntax.fields import NameAddress, check_header
 from sipuac.syntax.message import Request, Response
 from sipuac.transport.interfaces import IFlow
-from sipuac.ua.call_media import Modifier
 from sipuac.ua.call_setup import CallSetup, Listeners
+from sipuac.ua.credentials import CredentialsSource
 from sipuac.ua.endpoint import Endpoint, ServerTransaction
 from sipuac.ua.events import CallEvent
 from sipuac.ua.interfaces import IInviteDelegate, IRequestHandler
@@ -43,6 +43,7 @@ from sipuac.ua.invite_request import (
     parse_target,
     session_ask,
 )
+from sipuac.ua.media_work import Modifier
 from sipuac.ua.outcome import Outcome
 from sipuac.ua.redirects import RedirectChooser
 from sipuac.ua.session import Session
@@ -72,6 +73,8 @@ class Inviter:
         proxy: Outbound proxy, a loose router (RFC 3261 section 8.1.2); None for none.
         media: Makes the media of calls that bring none of their own.
         user_agent: The User-Agent field; None leaves it out.
+        credentials: Where those for challenges come from (RFC 3261 section 22); None
+            for none.
         max_calls: How many attempts and calls are kept at a time; more are refused.
 
     Attributes:
@@ -89,6 +92,7 @@ class Inviter:
         proxy: str | None = None,
         media: IMediaFactory | None = None,
         user_agent: str | None = DEFAULT_USER_AGENT,
+        credentials: CredentialsSource | None = None,
         max_calls: int = 100_000,
     ) -> None:
         self.identity = parse_identity(identity)
@@ -96,6 +100,7 @@ class Inviter:
         self.endpoint = endpoint
         self.service_routes: tuple[NameAddress, ...] = ()
         self._media = media
+        self._credentials = credentials
         self.user_agent = user_agent
         self._unsent: list[Deferred[Invitation]] = []
         self._is_drained = False
@@ -225,6 +230,8 @@ class Inviter:
                 fork_grace=fork_grace,
                 max_extras=max_extras,
                 linger=self.endpoint.timers.timer_b,
+                t1=self.endpoint.timers.t1,
+                t2=self.endpoint.timers.t2,
             )
             options.check()
             extra = checked_headers(headers, has_proxy=self.proxy is not None)
@@ -250,6 +257,7 @@ class Inviter:
             (tuple(modifiers), tuple(answer_modifiers)),
             max_redirects if follow_redirects else 0,
             follow_redirects if callable(follow_redirects) else None,
+            self._credentials,
         )
         listeners = Listeners(self._observers, delegate, self._keep, self._forget)
         return self._begin(setup.run(listeners))
@@ -286,11 +294,8 @@ class Inviter:
         invitation = self._invitations.get(request.call_id)
         if invitation is None:
             return False
-        if transaction is not None:
-            invitation.request_received(request, transaction)
-            return True
-        # An ACK needs no answer; a CANCEL is answered by the endpoint.
-        return request.method == "ACK"
+        invitation.request_received(request, transaction)
+        return True
 
     def _stray_success(self, response: Response, flow: IFlow) -> bool:
         invitation = self._invitations.get(response.call_id)
