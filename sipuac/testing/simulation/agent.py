@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from random import Random
 
 from sipuac.testing.identifiers import CountingIdentifiers
 from sipuac.testing.memory_transport import MemoryTransport
 from sipuac.testing.resolver import LiteralResolver
 from sipuac.testing.simulation.network import PORT, SimulatedNetwork
-from sipuac.testing.simulation.scenario import CALLER, Scenario
+from sipuac.testing.simulation.scenario import CALLER, DOMAIN, Scenario
 from sipuac.ua.endpoint import Endpoint
 from sipuac.ua.inviter import Inviter
 
@@ -28,6 +29,7 @@ class Agent:
             self._transport,
             LiteralResolver(None, "nowhere"),
             identifiers=CountingIdentifiers("c"),
+            chance=Random(scenario.seed).random,
         )
         self._endpoint.start()
         way = "" if scenario.transport == "UDP" else ";transport=tcp"
@@ -35,7 +37,7 @@ class Agent:
         self.target = f"sip:bob@{scenario.first_hop}{way}"
         if scenario.proxies:
             proxy = f"sip:{scenario.first_hop}{way}"
-            self.target = "sip:bob@example.invalid"
+            self.target = f"sip:bob@{DOMAIN}"
         self.inviter = Inviter(self._endpoint, f"sip:alice@{CALLER}", proxy=proxy)
 
     @property

@@ -75,6 +75,16 @@ _ACTS = (
     ("drop-established", 1),
 )
 
+_METHODS = (
+    "offer",
+    "apply_answer",
+    "replace_answer",
+    "make_answer",
+    "make_offer",
+    "rollback",
+)
+_CHANGES = ("hold", "hold", "hold", "resume", "modify", "refresh", "info")
+
 
 def draw(seed: int) -> Scenario:
     """The scenario of a seed."""
@@ -154,6 +164,7 @@ def _any_call(random: Random, number: int) -> CallPlan:
         fork_grace=pick(random, (4.0, 80), (0.5, 10), (40.0, 10)),
         max_extras=pick(random, (8, 85), (0, 5), (1, 10)),
         follow_redirects=chance() < 0.5,
+        session_expires=pick(random, (None, 90), (90, 7), (1800, 3)),
         can_replace_answer=can_replace,
         can_fork_offer=can_replace and chance() < 0.5,
         reactions=_reactions(random) if chance() < 0.3 else (),
@@ -164,10 +175,10 @@ def _any_call(random: Random, number: int) -> CallPlan:
 def _end(random: Random) -> float:
     return pick(
         random,
-        (random.uniform(0.0, 3.0), 25),
-        (random.uniform(3.0, 15.0), 50),
-        (random.uniform(15.0, 70.0), 20),
-        (random.uniform(70.0, 250.0), 5),
+        (random.uniform(0.0, 3.0), 12),
+        (random.uniform(3.0, 15.0), 40),
+        (random.uniform(15.0, 70.0), 40),
+        (random.uniform(70.0, 250.0), 8),
     )
 
 
@@ -178,13 +189,17 @@ def _acts(random: Random) -> tuple[Act, ...]:
         since = "established" if random.random() < 0.4 else "invite"
         at = 0.0 if random.random() < 0.15 else moment(random)
         acts.append(Act(at, what, "established" if since == "established" else "invite"))
+    while random.random() < 0.3 and len(acts) < 6:
+        what = random.choice(_CHANGES)
+        at = 0.0 if random.random() < 0.3 else moment(random)
+        acts.append(Act(at, what, "established"))
     return tuple(acts)
 
 
 def _reactions(random: Random) -> tuple[Reaction, ...]:
     reactions = []
-    for method in ("offer", "apply_answer", "replace_answer", "make_answer"):
-        while random.random() < 0.5:
+    for method in _METHODS:
+        while random.random() < 0.4:
             how = pick(random, ("late", 60), ("refuse", 25), ("fail", 5), ("never", 10))
             if method == "offer" and how == "never":
                 continue

@@ -18,6 +18,7 @@ class InviteFacts:
 
     Attributes:
         invite: The INVITE.
+        is_initial: Whether it begins a call.
         sent_at: When it was sent first; times are seconds of the clock.
         provisional_at, success_at, failure_at: When such a response came first; None
             until then.
@@ -33,14 +34,16 @@ class InviteFacts:
         "failure",
         "failure_at",
         "invite",
+        "is_initial",
         "provisional_at",
         "sent_at",
         "success_at",
         "tags",
     )
 
-    def __init__(self, invite: WireMessage, now: float) -> None:
+    def __init__(self, invite: WireMessage, now: float, *, is_initial: bool) -> None:
         self.invite = invite
+        self.is_initial = is_initial
         self.sent_at = now
         self.provisional_at: float | None = None
         self.success_at: float | None = None
@@ -51,20 +54,9 @@ class InviteFacts:
         self.tags: dict[str, float] = {}
 
     @property
-    def is_initial(self) -> bool:
-        """Whether it begins a call."""
-        return not self.invite.to_tag
-
-    @property
     def has_offer(self) -> bool:
         """Whether it brings the offer."""
         return bool(self.invite.body)
-
-    @property
-    def final_at(self) -> float | None:
-        """When the first final response came."""
-        times = [at for at in (self.success_at, self.failure_at) if at is not None]
-        return min(times, default=None)
 
 
 class DialogFacts:
@@ -157,6 +149,7 @@ class Ledger(Edge):
         self.on_forged_sent: Callable[[WireMessage], None] = lambda message: None
         self.is_forging = False
         self._seen: set[tuple[str, str]] = set()
+        self._answered: set[str] = set()
 
     @property
     def now(self) -> float:
@@ -230,8 +223,12 @@ class Ledger(Edge):
                 dialog.bye_at = self.now
 
     def _note_invite(self, invite: WireMessage) -> None:
-        facts = self.invites[invite.branch] = InviteFacts(invite, self.now)
-        if not invite.to_tag:
+        # A callee without a tag has re-INVITEs without one.
+        known = self.dialogs.get((invite.call_id, invite.to_tag))
+        is_initial = known is None or known.success_at is None
+        facts = InviteFacts(invite, self.now, is_initial=is_initial)
+        self.invites[invite.branch] = facts
+        if is_initial:
             self.first_invites.setdefault(invite.call_id, []).append(facts)
 
     def _note_ack(self, ack: WireMessage) -> None:
@@ -244,9 +241,11 @@ class Ledger(Edge):
                 dialog.acked_at = self.now
 
     def _note_response(self, response: WireMessage) -> None:
-        if response.method == "BYE":
+        if response.method == "BYE" and response.status >= 200:
             dialog = self.dialogs.get((response.call_id, response.to_tag))
-            if dialog is not None and response.status >= 200:
+            # Only the first answer to each counts.
+            if dialog is not None and response.branch not in self._answered:
+                self._answered.add(response.branch)
                 dialog.byes_answered.append(response.status)
         facts = self.invites.get(response.branch)
         if facts is None or response.method != "INVITE":

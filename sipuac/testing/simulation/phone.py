@@ -51,20 +51,19 @@ class Phone(Peer):
             self._ack_received(message)
         elif (message.branch, message.method) in self._answers:
             self.respond(self._answers[message.branch, message.method])
-        elif message.method == "INVITE" and not message.to_tag:
-            self._invite_received(message)
+        elif message.branch in self.calls and message.method == "INVITE":
+            self.calls[message.branch].repeat()
+        elif message.method == "INVITE" and self._begins_call(message):
+            call = self.calls[message.branch] = PhoneCall(self, message)
+            call.begin()
         elif message.method == "CANCEL":
             self._cancel_received(message)
         else:
             self._request_received(message)
 
-    def _invite_received(self, invite: WireMessage) -> None:
-        call = self.calls.get(invite.branch)
-        if call is None:
-            call = self.calls[invite.branch] = PhoneCall(self, invite)
-            call.begin()
-        else:
-            call.repeat()
+    def _begins_call(self, invite: WireMessage) -> bool:
+        """Whether it belongs to no dialog, not even to one without a tag of ours."""
+        return not invite.to_tag and self._dialog_of(invite) is None
 
     def _cancel_received(self, cancel: WireMessage) -> None:
         call = self.calls.get(cancel.branch)
@@ -87,6 +86,8 @@ class Phone(Peer):
         if dialog is None:
             tag = "" if request.to_tag else f"{self.name}-none"
             self.answer(request, response_to(request, 481, tag))
+            return
+        if dialog.is_thinking(request):
             return
         for reply, left in self._left.items():
             if reply.method == request.method and left and dialog.accepts(request):

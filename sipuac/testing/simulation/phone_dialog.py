@@ -58,6 +58,7 @@ class PhoneDialog:
         self._reinvite: WireMessage | None = None
         self._ack_vias: dict[str, str] = {}
         self._versions = 0
+        self._thinking: set[str] = set()
 
     @property
     def is_over(self) -> bool:
@@ -162,6 +163,10 @@ class PhoneDialog:
         """Whether a request is in order, so that it can get a wrong answer."""
         return self.state != "ended" and request.number > self._caller_number
 
+    def is_thinking(self, request: WireMessage) -> bool:
+        """Whether this request came before, and its answer is still to come."""
+        return request.branch in self._thinking
+
     def wrong_reply(self, request: WireMessage, reply: Reply) -> None:
         """Answer not what is right, but what the plan says."""
         self._caller_number = max(self._caller_number, request.number)
@@ -169,6 +174,8 @@ class PhoneDialog:
             # Whatever it says, it was told that the call is over.
             self.bye_came = True
             self.end("BYE")
+        if not reply.status or reply.delay:
+            self._thinking.add(request.branch)
         if not reply.status:
             return
         response = response_to(request, reply.status, rows=[ALLOW])

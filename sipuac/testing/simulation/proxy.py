@@ -10,7 +10,7 @@ from __future__ import annotations
 from sipuac.testing.simulation.network import SimulatedNetwork
 from sipuac.testing.simulation.peer import LIMIT, Peer
 from sipuac.testing.simulation.proxy_context import Branch, Context
-from sipuac.testing.simulation.scenario import ProxyPlan
+from sipuac.testing.simulation.scenario import DOMAIN, ProxyPlan
 from sipuac.testing.simulation.wire import (
     COOKIE,
     Rows,
@@ -46,15 +46,18 @@ class Proxy(Peer):
             self._response_received(message)
             return
         context = self._contexts.get(message.branch)
-        if message.method == "INVITE" and not message.to_tag:
-            if context is None:
-                self._begin(message)
-            else:
+        is_for_us = host_of(message.uri) in (self.name, DOMAIN)
+        if context is not None:
+            if message.method == "INVITE":
                 context.repeat()
-        elif message.method == "CANCEL" and not message.to_tag:
-            self._cancel_received(message, context)
-        elif context is not None and message.method == "ACK":
-            context.acknowledged()
+            elif message.method == "CANCEL":
+                self._cancel_received(message, context)
+            else:
+                context.acknowledged()
+        elif message.method == "INVITE" and is_for_us:
+            self._begin(message)
+        elif message.method == "CANCEL" and is_for_us:
+            self._cancel_received(message, None)
         else:
             self._forward(message)
 

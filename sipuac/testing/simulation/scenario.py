@@ -12,6 +12,9 @@ from typing import Literal
 CALLER = "caller"
 """The host of our user agent."""
 
+DOMAIN = "example.invalid"
+"""Whose users are called, through the first hop."""
+
 FORGER = "forger"
 """The host of who would like to disturb."""
 
@@ -230,7 +233,7 @@ class Act:
         at: Seconds since the INVITE was asked for, or since the call stands.
         what: "cancel", "hangup", "bye" (of one session), "end-branch" (of one dialog),
             or "drop-final", "drop-established" (cancelling that Deferred); "hold",
-            "resume", "refresh", "info" of a session.
+            "resume", "modify", "refresh", "info" of each session.
         since: "invite" or "established".
     """
 

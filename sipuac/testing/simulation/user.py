@@ -76,13 +76,14 @@ class User:
         self.done: list[str] = []
         self._agent = agent
         self._clock = clock
+        self._asked: Deferred[Invitation] | None = None
         self._final: Deferred[Any] | None = None
         self._established: Deferred[Any] | None = None
         clock.callLater(plan.at, self._begin)
 
     def _begin(self) -> None:
         plan = self.plan
-        asked = self._agent.inviter.invite(
+        asked = self._asked = self._agent.inviter.invite(
             self._agent.target,
             media=self.media,
             early_media=plan.early_media,
@@ -115,8 +116,6 @@ class User:
         stands = self._established.addCallback(self._stands)
         self._promise("established", limit).watch(stands)
         self._promise("done").watch(invitation.done)
-        if "drop-invite" in self.done:
-            invitation.cancel()
 
     def _stands(self, session: Session) -> None:
         for act in self.plan.acts:
@@ -135,6 +134,10 @@ class User:
     def _do(self, act: Act) -> None:
         call = self.invitation
         if call is None:
+            if act.what in ("cancel", "hangup") and self._asked is not None:
+                # Before the INVITE is sent: it never will be.
+                self.done.append("drop-invite")
+                self._asked.cancel()
             return
         self.done.append(act.what)
         perform: dict[str, Callable[[Invitation], None]] = {
@@ -145,11 +148,26 @@ class User:
             "drop-final": lambda call: _cancel(self._final),
             "drop-established": lambda call: _cancel(self._established),
         }
-        perform[act.what](call)
+        if act.what in perform:
+            perform[act.what](call)
+        else:
+            self._change(act.what, call)
 
     def _bye(self, call: Invitation) -> None:
         for session in list(call.sessions.values()):
             self._promise("bye").watch(session.bye())
+
+    def _change(self, what: str, call: Invitation) -> None:
+        """Something that is done to sessions that stand."""
+        for session in list(call.sessions.values()):
+            ways: dict[str, Callable[[], Deferred[Any]]] = {
+                "hold": session.hold,
+                "resume": session.resume,
+                "modify": session.modify,
+                "refresh": session.refresh,
+                "info": lambda session=session: session.request("INFO"),
+            }
+            self._promise(what).watch(ways[what]())
 
     def _end_branch(self, call: Invitation) -> None:
         branches = call.branches

@@ -52,7 +52,7 @@ class Invariant(Watcher):
     def need(self, condition: object, rule: str) -> None:
         """Report a violation unless this is so."""
         if not condition:
-            self._report(f"{type(self).__name__}: {rule}")
+            self._report(f"{type(self).__name__}: {rule} ({self.ledger.now:.3f} s)")
 
     def stepped(self) -> None:
         """A delayed call was made: look at what no message tells."""

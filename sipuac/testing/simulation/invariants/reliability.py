@@ -21,6 +21,8 @@ class Reliability(Invariant):
             if rseq:
                 rack = f"{rseq} {message.number} INVITE"
                 self._came.add((message.call_id, message.to_tag, rack))
+                # In a dialog of a callee without a tag our requests have none either.
+                self._came.add((message.call_id, "", rack))
 
     def sent(self, message: WireMessage, *, is_new: bool) -> None:
         """See `Watcher`."""
@@ -28,5 +30,5 @@ class Reliability(Invariant):
             return
         name = (message.call_id, message.to_tag, message.get("RAck"))
         self.need(name in self._came, f"a PRACK of nothing: {message}")
-        self.need(name not in self._named, f"a second PRACK: {message}")
+        self.need(name not in self._named or not name[1], f"a second PRACK: {message}")
         self._named.add(name)
