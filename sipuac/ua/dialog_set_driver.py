@@ -367,6 +367,8 @@ class DialogSetDriver:
             return
 
         def send(flow: IFlow) -> None:
+            if not self._set.attempt.is_open:
+                return  # the final response came while a connection was made
             # Whatever answers the CANCEL, the INVITE ends by its own final response
             # (9.1).
             headers = (*effect.headers, ("Supported", SUPPORTED))

@@ -201,8 +201,10 @@ def _reactions(random: Random) -> tuple[Reaction, ...]:
     for method in _METHODS:
         while random.random() < 0.4:
             how = pick(random, ("late", 60), ("refuse", 25), ("fail", 5), ("never", 10))
-            if method == "offer" and how == "never":
-                continue
+            if (method, how) == ("offer", "never"):
+                continue  # the INVITE would never be sent
+            if method == "rollback":
+                how = "late"  # media that cannot go back is broken for good
             seconds = 0.0 if random.random() < 0.3 else moment(random)
             reactions.append(Reaction(method, _how(how), seconds, random.randint(1, 2)))
     return tuple(reactions)

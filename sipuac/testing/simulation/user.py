@@ -8,6 +8,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
+from sipuac.dialog.events import Failed
 from sipuac.errors import MediaRefused
 from sipuac.testing import media as scripted
 from sipuac.testing.media import AT_ONCE, NEVER, ScriptedMedia
@@ -173,6 +174,15 @@ class User:
         branches = call.branches
         if branches:
             call.bye(branches[-1].to_tag)
+
+    @property
+    def failed_at(self) -> float | None:
+        """When the call failed, seconds of the clock; None where it did not."""
+        call = self.invitation
+        for event in () if call is None else call.events:
+            if isinstance(event.body, Failed):
+                return self.plan.at + event.time
+        return None
 
     def state(self) -> object:
         """All that somebody else must not change."""

@@ -58,15 +58,27 @@ class Acknowledgement(Invariant):
             self._owed.setdefault(key, now)
         else:
             self.view.figures["2xx after all was forgotten"] += 1
-            is_early = now - known_since < LIMIT - TOLERANCE
+            is_early = facts.is_initial and now - known_since < LIMIT - TOLERANCE
+            is_early = is_early and not self._has_failed(message.call_id)
             self.need(not is_early, "an INVITE was forgotten before 64*T1 were over")
+
+    def _has_failed(self, call_id: str) -> bool:
+        """Whether the call failed 64*T1 ago: that long its INVITEs are remembered."""
+        for user in self.view.users:
+            if user.invitation is not None and user.invitation.call_id == call_id:
+                at = user.failed_at
+                return at is not None and self.ledger.now - at >= LIMIT - TOLERANCE
+        return False
 
     def _is_remembered(self, facts: InviteFacts, key: Key) -> bool:
         """Whether we still know the INVITE, and not only its dialog."""
         known_since = self._ended.get(facts.invite.branch)
         now = self.ledger.now
         if not facts.is_initial:
-            return now - (known_since or facts.sent_at) < LIMIT - TOLERANCE
+            # A re-INVITE is over with its transaction, which a broken connection ends.
+            is_known = key in self._firsts or not self.view.scenario.resets
+            since = facts.sent_at if known_since is None else known_since
+            return is_known and now - since < LIMIT - TOLERANCE
         if not self.view.agent.remembers(key[0]):
             return False
         # 13.2.2.4: after 64*T1 "no more new 2xx responses are expected to arrive"; what

@@ -19,6 +19,7 @@ class OneExchange(Invariant):
         super().__init__(*arguments)  # type: ignore[arg-type]  # passed on as they are
         self._answered: set[tuple[str, str]] = set()
         self._offered: set[tuple[str, str]] = set()
+        self._offered_early: set[tuple[str, str]] = set()
 
     def comes(self, message: WireMessage) -> None:
         """See `Watcher`."""
@@ -27,8 +28,14 @@ class OneExchange(Invariant):
         facts = self.ledger.invites.get(message.branch)
         if facts is None or not facts.is_initial or facts.has_offer:
             return
-        if message.body.startswith(b"v=0\r\no=") and message.status >= 200:
-            self._offered.add((message.call_id, message.to_tag))
+        key = (message.call_id, message.to_tag)
+        if not message.body.startswith(b"v=0\r\no="):
+            return
+        if message.status >= 200 and key not in self._offered_early:
+            self._offered.add(key)
+        elif message.get("RSeq"):
+            # The offer; what a 2xx describes before its PRACK breaks RFC 3262 3.
+            self._offered_early.add(key)
 
     def sent(self, message: WireMessage, *, is_new: bool) -> None:
         """See `Watcher`."""
@@ -58,5 +65,9 @@ class OneExchange(Invariant):
         if response.method not in ("UPDATE", "INVITE") or response.status >= 300:
             return
         dialog = self.ledger.dialogs.get((response.call_id, response.from_tag))
-        if dialog is not None and dialog.acked_at is None and response.body:
+        if dialog is None or dialog.acked_at is not None or not response.body:
+            return
+        # Over TCP the ACK may wait for a connection, and is on its way then.
+        is_waiting = self.view.scenario.transport != "UDP"
+        if not is_waiting or dialog.success_at is None:
             self.need(False, f"the callee's offer was answered too early: {response}")
