@@ -75,6 +75,8 @@ class Endpoint:
         max_udp_request: Bytes; larger requests go over TCP where the server takes it
             (RFC 3261 section 18.1.1).
         chance: A random number from 0 up to 1, not included, each time.
+        repeat_invite: Seconds between two sendings of an INVITE over UDP that rings,
+            for NATs that forget quickly (RFC 3581 section 3); None for none.
 
     Attributes:
         chance: For waits that must not be the same on both sides.
@@ -94,6 +96,7 @@ class Endpoint:
         admission: AdmissionLimits | None = None,
         max_udp_request: int = MAX_UDP_REQUEST,
         chance: Callable[[], float] = random.random,
+        repeat_invite: float | None = None,
     ) -> None:
         self.chance = chance
         self.clock = clock
@@ -102,6 +105,7 @@ class Endpoint:
         self.timers = timers or Timers()
         self.identifiers: Identifiers = identifiers or SystemIdentifiers()
         self.large_requests = LargeRequests(transport, clock, max_udp_request)
+        self.repeat_invite = repeat_invite
         self.counters: Counter[str] = Counter()
         self._transactions = TransactionLayer(max_transactions=max_transactions)
         self._clients: dict[Machine, ClientTransaction] = {}
