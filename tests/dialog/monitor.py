@@ -48,6 +48,7 @@ class Monitor:
         self.running: dict[str, float] = {}
         self.pending: dict[int, SendInDialog] = {}
         self.media: dict[str, bool] = {}
+        self._adopted: set[str] = set()
         self.acked: set[str] = set()
         self.taken: list[str] = []
         self.established: set[str] = set()
@@ -205,8 +206,11 @@ class Monitor:
             return
         self.need(effect.branch not in self.media, "media is opened once at a time")
         self.media[effect.branch] = False
-        if not self._may_fork_media:
-            self.need(len(self.media) == 1, "one answer at a time")
+        if self.talks.has_fresh_offer(effect.branch):
+            self._adopted.add(effect.branch)
+        elif not self._may_fork_media:
+            of_first_offer = self.media.keys() - self._adopted
+            self.need(len(of_first_offer) == 1, "one answer at a time")
 
     def _MakeAnswer(self, effect: MakeAnswer) -> None:
         if effect.branch in self.established:

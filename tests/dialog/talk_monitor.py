@@ -12,6 +12,7 @@ from sipuac.dialog.effects import (
     EndSession,
     ForgetAck,
     MakeAnswer,
+    MakeFreshOffer,
     MakeOffer,
     Modified,
     Reply,
@@ -49,6 +50,7 @@ class TalkMonitor:
         self.unacked: dict[str, Request] = {}
         self.tokens: set[int] = set()
         self._offers: set[str] = set()
+        self._fresh: set[str] = set()
         self._ringing: set[int] = set()
         self._cancelled: set[int] = set()
         self._acks: set[tuple[str, int]] = set()
@@ -103,6 +105,10 @@ class TalkMonitor:
         if is_offer:
             self._offers.add(tag)
 
+    def has_fresh_offer(self, tag: str) -> bool:
+        """Whether a branch without media was asked for a fresh offer."""
+        return tag in self._fresh
+
     def has_offer(self, tag: str) -> bool:
         """Whether the media has an offer of ours that waits for its answer."""
         return tag in self._offers
@@ -118,18 +124,32 @@ class TalkMonitor:
         self.need(effect.branch not in self._offers, "one offer at a time")
         self._begin(effect.branch, "offer")
 
+    def _MakeFreshOffer(self, effect: MakeFreshOffer) -> None:
+        tag = effect.branch
+        self.need(tag in self._monitor.taken, "a call is adopted")
+        self.need(tag not in self._monitor.media, "and has no media")
+        self.need(tag not in self.asked, "the media does one thing at a time")
+        self._fresh.add(tag)
+        self.asked[tag] = "offer"
+
     def _MakeAnswer(self, effect: MakeAnswer) -> None:
         if effect.branch in self._monitor.established:
             self.need(effect.branch not in self._offers, "our own offer is open")
             self._begin(effect.branch, "answer")
 
     def _ApplyAnswer(self, effect: ApplyAnswer) -> None:
-        if effect.branch in self._offers:
+        if effect.branch in self._fresh:
+            self.need(effect.branch in self._offers, "the fresh offer was made")
+            self._fresh.discard(effect.branch)
+            self._offers.discard(effect.branch)
+        elif effect.branch in self._offers:
             self._begin(effect.branch, "apply")
             self._offers.discard(effect.branch)
 
     def _Rollback(self, effect: Rollback) -> None:
-        self.need(effect.branch in self._monitor.media, "there is media to roll back")
+        has_media = effect.branch in {*self._monitor.media, *self._fresh}
+        self.need(has_media, "there is media to roll back")
+        self._fresh.discard(effect.branch)
         self._forget_media(effect.branch)
 
     def _CloseMedia(self, effect: CloseMedia) -> None:
@@ -213,6 +233,7 @@ class TalkMonitor:
         self.need(not self.invites, "a re-INVITE has no end")
         self.need(not self.open, "a request has no answer")
         self.need(not self.asked, "the media works on")
+        self.need(not self._fresh, "a fresh offer waits for its answer")
         waiting = self._monitor.pending.values()
         of_application = [one for one in waiting if one.request.method == "INFO"]
         self.need(len(self.tokens) <= len(of_application), "somebody is not told")

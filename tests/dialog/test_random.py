@@ -60,15 +60,16 @@ class Dice:
 class Life:
     """One INVITE and all that happens to it."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, *, takes_one_answer: bool = False) -> None:
+        """Args: `takes_one_answer`: whether the media plays early, and can no more."""
         self.random = random = Random(seed)
-        options = self._options()
+        options = self._single() if takes_one_answer else self._options()
         self.is_offerless = options.is_offerless
         asked = random.choice([[], [("Session-Expires", "180")]])
         self.set = DialogSet(
             invite(*asked, is_offerless=self.is_offerless), options, random.random
         )
-        may_fork = options.policy.name in ("keep-all", "collect", "dice") and (
+        may_fork = options.policy.name in ("keep-all", "collect", "adopt", "dice") and (
             options.can_fork_offer
         )
         self.monitor = Monitor(
@@ -117,6 +118,30 @@ class Life:
                 continue
             return options
 
+    def _single(self) -> InviteOptions:
+        names = ("cancel-extras", "adopt", "adopt", "first-answer", "fail")
+        return InviteOptions(
+            policy=POLICIES[self.random.choice(names)],
+            has_early_media=True,
+            can_replace_answer=False,
+            can_fork_offer=False,
+            extra_ringing="keep",
+        )
+
+    def be_adopted(self, events: int) -> None:
+        """One phone has the media, perhaps goes, and another one answers."""
+        self.tags = ["a", "b", "c"]
+        self.monitor.effects(self.set.sent())
+        self._response(183, "a", has_sdp=True)
+        if self.random.random() < 0.5:
+            self._response(180, "c")
+        if self.random.random() < 0.8:
+            self._media()
+        if self.random.random() < 0.5:
+            self._response(199, "a")
+        self._response(200, "b", has_sdp=True)
+        self._talk(events, (1, self._success))
+
     def talk_only(self, events: int) -> None:
         """Call one phone, which answers, and talk; each side may end it."""
         self.tags = ["a"]
@@ -128,12 +153,17 @@ class Life:
                 self.monitor.effects(self.set.answer_made(tag, OUR_ANSWER))
             else:
                 self.monitor.effects(self.set.media_applied(tag))
-        ends = [(0.05, self._hang_up), (0.02, self._end_branch)]
+        self._talk(events)
+
+    def _talk(self, events: int, *others: tuple[float, Callable[[], None]]) -> None:
         happens = [
             *self.talk.events,
-            *ends,
+            (0.05, self._hang_up),
+            (0.02, self._end_branch),
             (8, self._request_finished),
             (2, self._timer),
+            (4, self._media),
+            *others,
         ]
         weights = [weight for weight, _ in happens]
         happen = [event for _, event in happens]
@@ -323,7 +353,7 @@ class RandomLivesTests(SynchronousTestCase):
     ) -> None:
         """Live all these lives."""
         for seed in seeds:
-            life = Life(seed)
+            life = Life(seed, takes_one_answer=live is Life.be_adopted)
             try:
                 live(life, events)
             except Violation as error:
@@ -346,6 +376,12 @@ class RandomLivesTests(SynchronousTestCase):
         request answered, the media asked for one thing at a time, everybody told.
         """
         self.live(range(3 * LIVES, 3 * LIVES + LIVES // 2), 120, Life.talk_only)
+
+    def test_adopted_calls(self) -> None:
+        """The same where a call is saved by a fresh offer: it stands, or both sides
+        know that it does not.
+        """
+        self.live(range(5 * LIVES, 6 * LIVES), 40, Life.be_adopted)
 
     def test_the_monitor_sees(self) -> None:
         """A monitor that complains of nothing would prove nothing."""

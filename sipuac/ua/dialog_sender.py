@@ -1,0 +1,112 @@
+"""Sends ACKs and re-INVITEs inside the dialogs of one INVITE."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sipuac.dialog import effects
+from sipuac.dialog.events import ProtocolWarning
+from sipuac.errors import Unreachable
+from sipuac.syntax.message import Response
+from sipuac.ua.call_report import CallReport
+from sipuac.ua.dialog_flows import DialogFlows
+from sipuac.ua.endpoint import Endpoint
+from sipuac.ua.reinvite import ReInvite
+
+
+class DialogSender:
+    """The ACKs and re-INVITEs of the dialogs of one INVITE, over their flows.
+
+    Args:
+        endpoint: Carries it.
+        flows: The ways of the dialogs.
+        reporter: Told of what could not be sent.
+        responded: Called with the number of a re-INVITE and each response to it.
+        failed: Called with the number of a re-INVITE and why it has no response.
+    """
+
+    __slots__ = (
+        "_endpoint",
+        "_failed",
+        "_flows",
+        "_reinvites",
+        "_reporter",
+        "_responded",
+    )
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        flows: DialogFlows,
+        reporter: CallReport,
+        *,
+        responded: Callable[[int, Response], None],
+        failed: Callable[[int, Unreachable], None],
+    ) -> None:
+        self._endpoint = endpoint
+        self._flows = flows
+        self._reporter = reporter
+        self._responded = responded
+        self._failed = failed
+        self._reinvites: dict[int, ReInvite] = {}
+
+    def send_ack(self, effect: effects.SendAck) -> None:
+        """Send an ACK, and keep it."""
+        self._flows.send_ack(
+            effect.branch,
+            effect.ack,
+            effect.next_hop,
+            self._ack_refused,
+            cseq=effect.cseq,
+        )
+
+    def repeat_ack(self, effect: effects.RepeatAck) -> None:
+        """Send that ACK again."""
+        self._flows.repeat_ack(effect.branch, self._ack_refused, cseq=effect.cseq)
+
+    def _ack_refused(self, error: Unreachable) -> None:
+        self._endpoint.counters["acks-undeliverable"] += 1
+        self._reporter.report(ProtocolWarning(f"the ACK could not be sent: {error}"))
+
+    def _warn(self, method: str, error: Unreachable) -> None:
+        self._reporter.report(ProtocolWarning(f"{method} could not be sent: {error}"))
+
+    def send_reinvite(self, effect: effects.SendReInvite) -> None:
+        """Send a re-INVITE."""
+        number = effect.number
+
+        def responded(response: Response) -> None:
+            self._responded(number, response)
+
+        def failed(error: Unreachable) -> None:
+            self._failed(number, error)
+
+        def over() -> None:
+            self._reinvites.pop(number, None)
+
+        def refused(error: Unreachable) -> None:
+            self._warn("INVITE", error)
+            reinvite.not_sent(error)
+
+        reinvite = ReInvite(self._endpoint, effect.request, responded, failed, over)
+        self._reinvites[number] = reinvite
+        self._flows.send(effect.branch, effect.next_hop, reinvite.send, refused)
+
+    def cancel_reinvite(self, effect: effects.CancelReInvite) -> None:
+        """Send the CANCEL of a re-INVITE."""
+        reinvite = self._reinvites.get(effect.number)
+        if reinvite is not None:
+            reinvite.cancel()
+
+    def abandon_reinvite(self, effect: effects.AbandonReInvite) -> None:
+        """Hear no more of a re-INVITE."""
+        reinvite = self._reinvites.pop(effect.number, None)
+        if reinvite is not None:
+            reinvite.abandon()
+
+    def stop(self) -> None:
+        """Send nothing more, and hear no more."""
+        self._flows.stop()
+        for reinvite in self._reinvites.values():
+            reinvite.abandon()
+        self._reinvites.clear()
