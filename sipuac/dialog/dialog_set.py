@@ -13,7 +13,7 @@ change it, in `refreshes`, which keeps it alive, and in `own_requests` and
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from sipuac.dialog import outcome
 from sipuac.dialog.acknowledgements import Acknowledgements
@@ -266,6 +266,13 @@ class DialogSet:
 
     # What the media says
 
+    def request_challenged(
+        self, number: int, request: Request, credentials: Sequence[tuple[str, str]]
+    ) -> list[Effect]:
+        """A request of ours in a dialog is to be sent again, with these credentials."""
+        self.requests.again(number, request, tuple(credentials))
+        return self._finish()
+
     def media_applied(self, tag: str) -> list[Effect]:
         """The media of this branch has its answer."""
         branch = self.branches.get(tag)
@@ -339,6 +346,13 @@ class DialogSet:
     def reinvite_response(self, number: int, response: Response) -> list[Effect]:
         """A response to a re-INVITE of ours, each one that comes."""
         self.reinvites.response_received(number, response)
+        return self._finish()
+
+    def reinvite_challenged(
+        self, number: int, request: Request, credentials: Sequence[tuple[str, str]]
+    ) -> list[Effect]:
+        """A re-INVITE of ours is to be sent again, with these credentials."""
+        self.reinvites.again(number, request, tuple(credentials))
         return self._finish()
 
     def reinvite_failed(self, number: int, error: Unreachable) -> list[Effect]:

@@ -69,7 +69,11 @@ class SharedOptions(WireOptions):
 
     def inviter_arguments(self) -> dict[str, Any]:
         """Keyword arguments of `InviterService`, Any as they are of many types."""
-        return {**self.wire_arguments(), "media": self._media[self["media"]]}
+        return {
+            **self.wire_arguments(),
+            "media": self._media[self["media"]],
+            "credentials": self.credentials,
+        }
 
     def invite_arguments(self) -> dict[str, Any]:
         """Keyword arguments of `invite()`, Any as they are of many types."""

@@ -11,6 +11,7 @@ from sipuac.dialog.retry_rules import Retry
 from sipuac.errors import Redirected, RequestRejected, SipError, Unreachable
 from sipuac.syntax.message import Request, Response
 from sipuac.transport.interfaces import IFlow
+from sipuac.ua.candidates import Candidates
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,12 +21,14 @@ class FailedAttempt:
     Attributes:
         invite: Without Via.
         flow: What it went over, or would have.
+        servers: The servers of its next hop.
         error: Why.
         response: The final response that says so; None where none came.
     """
 
     invite: Request
     flow: IFlow
+    servers: Candidates
     error: SipError
     response: Response | None
 
@@ -36,8 +39,17 @@ class FailedAttempt:
         What we ended ourselves is not tried again, whatever was answered to that.
         """
         if isinstance(self.error, RequestRejected | Redirected):
-            return self.response is not None and self.error.response is self.response
+            return self.response is not None
         return isinstance(self.error, Unreachable)
+
+    @property
+    def outcome(self) -> Response | Unreachable:
+        """The response, or why there is none; of an attempt that `is_refused`."""
+        if self.response is not None:
+            return self.response
+        if isinstance(self.error, Unreachable):
+            return self.error
+        raise TypeError(f"{self.error!r} is no outcome of an INVITE")
 
     @property
     def is_refusal(self) -> bool:
@@ -54,10 +66,21 @@ class FailedAttempt:
 
 @dataclass(frozen=True, slots=True)
 class NextAttempt:
-    """An INVITE to send, without Via, and what it goes over."""
+    """An INVITE to send.
+
+    Attributes:
+        invite: Without Via.
+        flow: What it goes over.
+        servers: The servers of its next hop; `flow` leads to the current one.
+    """
 
     invite: Request
     flow: IFlow
+    servers: Candidates
+
+    def failed(self, error: SipError, response: Response | None) -> FailedAttempt:
+        """What becomes of it when it fails so."""
+        return FailedAttempt(self.invite, self.flow, self.servers, error, response)
 
 
 class RetryStep(Protocol):

@@ -27,7 +27,9 @@ from sipuac.syntax.message import Request
 from sipuac.syntax.uri import SipUri, Uri
 from sipuac.transport.interfaces import IFlow
 from sipuac.ua.attempts import NextAttempt, RetryStep
+from sipuac.ua.authenticator import Authenticator
 from sipuac.ua.call_report import CallReport, Observer
+from sipuac.ua.credentials import CredentialsSource
 from sipuac.ua.endpoint import Endpoint
 from sipuac.ua.interfaces import IInviteDelegate
 from sipuac.ua.invitation import Invitation
@@ -88,6 +90,7 @@ class CallSetup:
         modifiers: Applied to our descriptions, and to those of the callees.
         max_redirects: How many redirections are followed.
         choose: Chooses among the targets of a redirection; None takes all.
+        credentials: Where those for challenges come from; None for none.
     """
 
     endpoint: Endpoint
@@ -99,6 +102,7 @@ class CallSetup:
     modifiers: Modifiers
     max_redirects: int
     choose: RedirectChooser | None
+    credentials: CredentialsSource | None
 
     @inlineCallbacks
     def run(self, listeners: Listeners) -> Generator[Deferred[Any], Any, Invitation]:
@@ -120,8 +124,11 @@ class CallSetup:
                 offer = ModifiedOffer(offer, description)
             is_secure = isinstance(self.target, SipUri) and self.target.is_secure
             hop = self.caller.next_hop(self.target)
-            flow: IFlow = yield self.endpoint.flow_to(hop, is_secure=is_secure)
-            invitation = self._invitation(offer, flow, asked_at, listeners)
+            servers = self.endpoint.servers.candidates(hop, is_secure=is_secure)
+            flow: IFlow = yield servers.next_flow()
+            invite = self._invite(offer, flow)
+            first = NextAttempt(invite, flow, servers)
+            invitation = self._invitation(offer, first, asked_at, listeners)
             listeners.keep(invitation)
             try:
                 yield invitation.start()
@@ -135,15 +142,9 @@ class CallSetup:
             raise
         return invitation
 
-    def _invitation(
-        self,
-        offer: ILocalOffer | None,
-        flow: IFlow,
-        asked_at: float,
-        listeners: Listeners,
-    ) -> Invitation:
+    def _invite(self, offer: ILocalOffer | None, flow: IFlow) -> Request:
         description = None if offer is None else offer.description
-        invite = build_invite(
+        return build_invite(
             self.caller,
             self.target,
             flow,
@@ -151,10 +152,18 @@ class CallSetup:
             description,
             self.endpoint.identifiers,
         )
-        reporter = self._reporter(invite, asked_at, listeners)
+
+    def _invitation(
+        self,
+        offer: ILocalOffer | None,
+        first: NextAttempt,
+        asked_at: float,
+        listeners: Listeners,
+    ) -> Invitation:
+        reporter = self._reporter(first.invite, asked_at, listeners)
         return Invitation(
             self.endpoint,
-            NextAttempt(invite, flow),
+            first,
             self.options,
             MediaOpener(offer, self.factory),
             self.modifiers,
@@ -169,7 +178,11 @@ class CallSetup:
         )
         steps: list[RetryStep] = [Rules(self._rules()), redirects]
         identity = self.caller.identity
-        return Retries(self.endpoint, identity, steps, reporter.report)
+        authenticator = None
+        if self.credentials is not None:
+            make_cnonce = self.endpoint.identifiers.cnonce
+            authenticator = Authenticator(self.credentials, make_cnonce)
+        return Retries(self.endpoint, identity, steps, reporter.report, authenticator)
 
     def _rules(self) -> list[RetryRule]:
         proxy = self.caller.proxy

@@ -1,38 +1,40 @@
-"""Sends what is sent inside the dialogs of one INVITE: ACKs, requests, re-INVITEs."""
+"""Sends ACKs and re-INVITEs inside the dialogs of one INVITE."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from twisted.python.failure import Failure
+from collections.abc import Callable, Sequence
 
 from sipuac.dialog import effects
 from sipuac.dialog.events import ProtocolWarning
-from sipuac.errors import LocalProtocolError, TransportFailed, Unreachable
-from sipuac.syntax.message import Response
-from sipuac.transport.interfaces import IFlow
+from sipuac.errors import Unreachable
+from sipuac.syntax.message import Request, Response
+from sipuac.ua.authenticator import Row, with_credentials
 from sipuac.ua.call_report import CallReport
+from sipuac.ua.dialog_challenges import DialogChallenges, credentials_of
 from sipuac.ua.dialog_flows import DialogFlows
 from sipuac.ua.endpoint import Endpoint
 from sipuac.ua.reinvite import ReInvite
 
 
 class DialogSender:
-    """What is sent in the dialogs of one INVITE, in order and over their flows.
+    """The ACKs and re-INVITEs of the dialogs of one INVITE, over their flows.
 
     Args:
         endpoint: Carries it.
         flows: The ways of the dialogs.
+        challenges: Answers challenges.
         reporter: Told of what could not be sent.
-        finished: Called with the number of a request and how it ended.
+        again: Called with the number of a re-INVITE, the re-INVITE and the credentials
+            that it is to be sent again with.
         responded: Called with the number of a re-INVITE and each response to it.
         failed: Called with the number of a re-INVITE and why it has no response.
     """
 
     __slots__ = (
+        "_again",
+        "_challenges",
         "_endpoint",
         "_failed",
-        "_finished",
         "_flows",
         "_reinvites",
         "_reporter",
@@ -43,25 +45,35 @@ class DialogSender:
         self,
         endpoint: Endpoint,
         flows: DialogFlows,
+        challenges: DialogChallenges,
         reporter: CallReport,
         *,
-        finished: Callable[[int, Response | Unreachable], None],
+        again: Callable[[int, Request, Sequence[Row]], None],
         responded: Callable[[int, Response], None],
         failed: Callable[[int, Unreachable], None],
     ) -> None:
         self._endpoint = endpoint
         self._flows = flows
+        self._challenges = challenges
+        self._again = again
         self._reporter = reporter
-        self._finished = finished
         self._responded = responded
         self._failed = failed
         self._reinvites: dict[int, ReInvite] = {}
 
     def send_ack(self, effect: effects.SendAck) -> None:
-        """Send an ACK, and keep it."""
+        """Send an ACK, and keep it.
+
+        "The ACK MUST contain the same credentials as the INVITE." (13.2.2.4)
+        """
+        ack = effect.ack
+        for reinvite in self._reinvites.values():
+            request = reinvite.request
+            if request.to_tag == ack.to_tag and request.cseq.number == ack.cseq.number:
+                ack = with_credentials(ack, credentials_of(request))
         self._flows.send_ack(
             effect.branch,
-            effect.ack,
+            ack,
             effect.next_hop,
             self._ack_refused,
             cseq=effect.cseq,
@@ -75,51 +87,41 @@ class DialogSender:
         self._endpoint.counters["acks-undeliverable"] += 1
         self._reporter.report(ProtocolWarning(f"the ACK could not be sent: {error}"))
 
-    def send(self, effect: effects.SendInDialog) -> None:
-        """Send a request that is no INVITE."""
-        number = effect.number
-
-        def finished(result: Response | Unreachable) -> None:
-            self._endpoint.submit(self._finished, number, result)
-
-        def send(flow: IFlow) -> None:
-            sent = self._endpoint.request(effect.request, flow)
-            sent.addCallbacks(finished, failed)
-
-        def failed(failure: Failure) -> None:
-            failure.trap(Unreachable, LocalProtocolError)
-            error = failure.value
-            if not isinstance(error, Unreachable):
-                error = TransportFailed(str(error))
-            finished(error)
-
-        def refused(error: Unreachable) -> None:
-            self._warn(effect.request.method, error)
-            finished(error)
-
-        self._flows.send(effect.branch, effect.next_hop, send, refused)
-
     def _warn(self, method: str, error: Unreachable) -> None:
         self._reporter.report(ProtocolWarning(f"{method} could not be sent: {error}"))
 
     def send_reinvite(self, effect: effects.SendReInvite) -> None:
         """Send a re-INVITE."""
         number = effect.number
+        request = self._challenges.prepared(effect.request)
 
         def responded(response: Response) -> None:
-            self._responded(number, response)
+            given_up = None
+            if response.is_final:
+                given_up = self._challenges.take(request, response, again)
+            if given_up is None:
+                self._responded(number, response)
+            else:
+                given_up.addCallback(unanswered)
+
+        def unanswered(response: Response) -> None:
+            self._endpoint.submit(self._responded, number, response)
+
+        def again(rows: Sequence[Row]) -> None:
+            self._endpoint.submit(self._again, number, request, rows)
 
         def failed(error: Unreachable) -> None:
             self._failed(number, error)
 
         def over() -> None:
-            self._reinvites.pop(number, None)
+            if self._reinvites.get(number) is reinvite:
+                del self._reinvites[number]
 
         def refused(error: Unreachable) -> None:
             self._warn("INVITE", error)
             reinvite.not_sent(error)
 
-        reinvite = ReInvite(self._endpoint, effect.request, responded, failed, over)
+        reinvite = ReInvite(self._endpoint, request, responded, failed, over)
         self._reinvites[number] = reinvite
         self._flows.send(effect.branch, effect.next_hop, reinvite.send, refused)
 

@@ -7,7 +7,7 @@ the other, stands in `invitation`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -30,10 +30,14 @@ from sipuac.errors import (
 from sipuac.sdp.description import SessionDescription
 from sipuac.syntax.message import Request, Response
 from sipuac.transport.interfaces import IFlow
+from sipuac.ua.attempts import NextAttempt
+from sipuac.ua.authenticator import Authenticator
 from sipuac.ua.branch_report import BranchReport, report_of
 from sipuac.ua.call_media import CallMedia
 from sipuac.ua.call_report import CallReport
+from sipuac.ua.dialog_challenges import DialogChallenges
 from sipuac.ua.dialog_flows import DialogFlows
+from sipuac.ua.dialog_requests import DialogRequests
 from sipuac.ua.dialog_sender import DialogSender
 from sipuac.ua.endpoint import ClientTransaction, Endpoint, ServerTransaction
 from sipuac.ua.interfaces import IClientTransactionUser, IDialogSetUser
@@ -57,15 +61,16 @@ class DialogSetDriver:
 
     Args:
         endpoint: Carries it.
-        invite: The INVITE, without Via.
-        flow: Where it goes.
+        attempt: The INVITE, and where it goes.
         options: What was asked of it.
         opener: Opens the media of its branches.
         modifiers: Applied to our answers and to what the callees describe.
         reporter: Told what happens.
+        authenticator: Answers challenges in its dialogs; None for nobody.
         user: Told what becomes of it.
 
     Attributes:
+        attempt: The INVITE, and where it goes.
         invite: The INVITE, without Via.
         flow: What it goes over.
         sessions: The calls that stand or stood, by To tag; several under `keep-all`.
@@ -75,29 +80,41 @@ class DialogSetDriver:
     def __init__(
         self,
         endpoint: Endpoint,
-        invite: Request,
-        flow: IFlow,
+        attempt: NextAttempt,
         options: InviteOptions,
         opener: MediaOpener,
         modifiers: Modifiers,
         reporter: CallReport,
+        authenticator: Authenticator | None,
         user: IDialogSetUser,
     ) -> None:
-        self.invite = invite
+        self.attempt = attempt
+        self.invite = invite = attempt.invite
+        self.flow = flow = attempt.flow
         self.sessions: dict[str, Session] = {}
         self.is_resolved = False
         self._endpoint = endpoint
         self._reporter = reporter
         self._user = user
         self._set = DialogSet(invite, options, endpoint.chance)
-        self.flow = flow
         self._flows = DialogFlows(endpoint, flow, is_secure=is_secure_call(invite))
+        self._authenticator = authenticator
         self._media = CallMedia(opener, modifiers, self)
+        self._challenges = DialogChallenges(endpoint, authenticator, reporter.report)
+        self._dialog_requests = DialogRequests(
+            endpoint,
+            self._flows,
+            self._challenges,
+            reporter.report,
+            self._request_finished,
+            self._request_challenged,
+        )
         self._sender = DialogSender(
             endpoint,
             self._flows,
+            self._challenges,
             reporter,
-            finished=self._finished,
+            again=self._reinvite_challenged,
             responded=self._responded,
             failed=self._reinvite_failed,
         )
@@ -250,6 +267,7 @@ class DialogSetDriver:
         for timer in self._timers.values():
             timer.stop()
         self._timers.clear()
+        self._challenges.stop()
         self._sender.stop()
         self._media.close_all()
         self._requests.clear()
@@ -260,6 +278,9 @@ class DialogSetDriver:
 
     def response_received(self, response: Response) -> None:
         """See `IClientTransactionUser`."""
+        self.attempt.servers.response_received(response)
+        if self._authenticator is not None and self._sent is not None:
+            self._authenticator.learn(self._sent, response)
         self._run(self._set.response_received, response)
 
     def transaction_failed(self, error: Unreachable) -> None:
@@ -309,7 +330,16 @@ class DialogSetDriver:
         self._reporter.report(ProtocolWarning(f"the ACK could not be sent: {error}"))
 
     def _send_in_dialog(self, effect: effects.SendInDialog) -> None:
-        self._sender.send(effect)
+        self._dialog_requests.send(effect)
+
+    def _request_finished(self, number: int, result: Response | Unreachable) -> None:
+        self._endpoint.submit(self._run, self._set.request_finished, number, result)
+
+    def _request_challenged(
+        self, number: int, request: Request, credentials: Sequence[tuple[str, str]]
+    ) -> None:
+        again = self._set.request_challenged
+        self._endpoint.submit(self._run, again, number, request, credentials)
 
     def _send_reinvite(self, effect: effects.SendReInvite) -> None:
         self._sender.send_reinvite(effect)
@@ -320,11 +350,13 @@ class DialogSetDriver:
     def _abandon_reinvite(self, effect: effects.AbandonReInvite) -> None:
         self._sender.abandon_reinvite(effect)
 
-    def _finished(self, number: int, result: Response | Unreachable) -> None:
-        self._run(self._set.request_finished, number, result)
-
     def _responded(self, number: int, response: Response) -> None:
         self._run(self._set.reinvite_response, number, response)
+
+    def _reinvite_challenged(
+        self, number: int, request: Request, credentials: Sequence[tuple[str, str]]
+    ) -> None:
+        self._run(self._set.reinvite_challenged, number, request, credentials)
 
     def _reinvite_failed(self, number: int, error: Unreachable) -> None:
         self._run(self._set.reinvite_failed, number, error)

@@ -74,6 +74,8 @@ class Endpoint:
         admission: How much strangers may ask; None for the usual.
         max_udp_request: Bytes; larger requests go over TCP where the server takes it
             (RFC 3261 section 18.1.1).
+        repeat_invite: Seconds between two sendings of an INVITE over UDP that rings,
+            for NATs that forget quickly (RFC 3581 section 3); None for none.
         chance: A random number from 0 up to 1, not included, each time.
 
     Attributes:
@@ -93,6 +95,7 @@ class Endpoint:
         max_transactions: int = 200_000,
         admission: AdmissionLimits | None = None,
         max_udp_request: int = MAX_UDP_REQUEST,
+        repeat_invite: float | None = None,
         chance: Callable[[], float] = random.random,
     ) -> None:
         self.chance = chance
@@ -102,6 +105,7 @@ class Endpoint:
         self.timers = timers or Timers()
         self.identifiers: Identifiers = identifiers or SystemIdentifiers()
         self.large_requests = LargeRequests(transport, clock, max_udp_request)
+        self.repeat_invite = repeat_invite
         self.counters: Counter[str] = Counter()
         self._transactions = TransactionLayer(max_transactions=max_transactions)
         self._clients: dict[Machine, ClientTransaction] = {}

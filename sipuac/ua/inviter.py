@@ -25,6 +25,7 @@ from sipuac.syntax.fields import NameAddress, check_header
 from sipuac.syntax.message import Request, Response
 from sipuac.transport.interfaces import IFlow
 from sipuac.ua.call_setup import CallSetup, Listeners
+from sipuac.ua.credentials import CredentialsSource
 from sipuac.ua.endpoint import Endpoint, ServerTransaction
 from sipuac.ua.events import CallEvent
 from sipuac.ua.interfaces import IInviteDelegate, IRequestHandler
@@ -72,6 +73,8 @@ class Inviter:
         proxy: Outbound proxy, a loose router (RFC 3261 section 8.1.2); None for none.
         media: Makes the media of calls that bring none of their own.
         user_agent: The User-Agent field; None leaves it out.
+        credentials: Where those for challenges come from (RFC 3261 section 22); None
+            for none.
         max_calls: How many attempts and calls are kept at a time; more are refused.
 
     Attributes:
@@ -89,6 +92,7 @@ class Inviter:
         proxy: str | None = None,
         media: IMediaFactory | None = None,
         user_agent: str | None = DEFAULT_USER_AGENT,
+        credentials: CredentialsSource | None = None,
         max_calls: int = 100_000,
     ) -> None:
         self.identity = parse_identity(identity)
@@ -96,6 +100,7 @@ class Inviter:
         self.endpoint = endpoint
         self.service_routes: tuple[NameAddress, ...] = ()
         self._media = media
+        self._credentials = credentials
         self.user_agent = user_agent
         self._unsent: list[Deferred[Invitation]] = []
         self._is_drained = False
@@ -252,6 +257,7 @@ class Inviter:
             (tuple(modifiers), tuple(answer_modifiers)),
             max_redirects if follow_redirects else 0,
             follow_redirects if callable(follow_redirects) else None,
+            self._credentials,
         )
         listeners = Listeners(self._observers, delegate, self._keep, self._forget)
         return self._begin(setup.run(listeners))

@@ -28,6 +28,9 @@ class ReInvite:
         responded: Told of each response that the transaction passes up.
         failed: Told why there will be none.
         over: Told that nothing more comes.
+
+    Attributes:
+        request: As above.
     """
 
     __slots__ = (
@@ -35,9 +38,9 @@ class ReInvite:
         "_failed",
         "_is_abandoned",
         "_over",
-        "_request",
         "_responded",
         "_transaction",
+        "request",
     )
 
     def __init__(
@@ -49,7 +52,7 @@ class ReInvite:
         over: Callable[[], None],
     ) -> None:
         self._endpoint = endpoint
-        self._request = request
+        self.request = request
         self._responded = responded
         self._failed = failed
         self._over = over
@@ -64,7 +67,7 @@ class ReInvite:
             TransportFailed: There is no way for the flow.
         """
         if not self._is_abandoned:
-            self._transaction = self._endpoint.start_client(self._request, flow, self)
+            self._transaction = self._endpoint.start_client(self.request, flow, self)
 
     def not_sent(self, error: Unreachable) -> None:
         """There is no way for it."""

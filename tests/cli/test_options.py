@@ -118,13 +118,14 @@ class CallOptionsTests(SynchronousTestCase):
         arguments = self.parsed(
             "--proxy", "sip:192.0.2.1", "--tls-cert", files.certificate,
             "--tls-key", files.private_key, "--keepalive", "25", "--keepalive-pong",
-            "--learn-address", TARGET,
+            "--learn-address", "--repeat-invite", "20", TARGET,
         ).inviter_arguments()  # fmt: skip
         self.assertEqual(arguments["tls_cert"], files.certificate)
         self.assertEqual(arguments["tls_key"], files.private_key)
         self.assertEqual(arguments["keepalive"], 25.0)
         self.assertIs(arguments["keepalive_pong"], True)
         self.assertIs(arguments["learn_address"], True)
+        self.assertEqual(arguments["repeat_invite"], 20.0)
         self.assertIsNone(arguments["advertise"])
 
     def test_options_after_the_target(self) -> None:
@@ -166,6 +167,7 @@ class CallOptionsTests(SynchronousTestCase):
             (["--keepalive", "30", TARGET], "--proxy"),
             (["--keepalive", "0", "--proxy", "sip:192.0.2.1", TARGET], "--keepalive"),
             (["--keepalive-pong", TARGET], "--keepalive"),
+            (["--repeat-invite", "0", TARGET], "--repeat-invite"),
             (["--learn-address", "--advertise", "a", TARGET], "--learn-address"),
             (["--sdp", missing, TARGET], "--sdp"),
             (["--sdp", __file__, TARGET], "--sdp"),

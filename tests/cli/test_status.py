@@ -9,6 +9,7 @@ from sipuac.cli.status import exit_status
 from sipuac.dialog.events import Ended, Failed, InviteSent
 
 STATUSES = {
+    "SessionNotModified": 1,
     "SipError": 1,
     "CallFailed": 1,
     "RemoteProtocolError": 1,

@@ -44,8 +44,8 @@ class ConstructionTests(PeerTestCase):
         self.assertEqual(invite.get_all("Route"), [])
 
     def test_what_an_invite_has_beyond(self) -> None:
-        """Contact, Allow, the offer and its type (3261-8.1.1.8-a, 3261-13.2.1-a,
-        3311-4-a).
+        """Contact, without feature tags that nobody asked for (3840-11-a), Allow, the
+        offer and its type (3261-8.1.1.8-a, 3261-13.2.1-a, 3311-4-a).
         """
         invite = self.sent()
         self.assertEqual(
@@ -87,7 +87,9 @@ class ConstructionTests(PeerTestCase):
         self.assertEqual(invite.get("Contact"), "<sip:caller.invalid:5060>")
 
     def test_contact_over_tcp(self) -> None:
-        """Contact names the transport that it is reached by, other than UDP."""
+        """Contact names the transport that it is reached by, other than UDP, and bears
+        no feature tag that nobody has asked for (3840-11-a).
+        """
         asked = self.inviter.invite(f"{TARGET};transport=tcp")
         self.advance()
         self.successResultOf(asked)

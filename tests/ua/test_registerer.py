@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 from twisted.internet.task import Clock
@@ -31,10 +32,14 @@ class RegistererTests(SynchronousTestCase):
         """Put both into a new network."""
         self.clock = Clock()
         self.network = MemoryNetwork(self.clock)
+        self.transport = self.network.transport("caller.invalid", 5060, "UDP", "TCP")
         self.endpoint = Endpoint(
             self.clock,
-            self.network.transport("caller.invalid", 5060, "UDP", "TCP"),
-            LiteralResolver(None, "nowhere.invalid"),
+            self.transport,
+            LiteralResolver(
+                {"pair.invalid": ("registrar.invalid", "second.invalid")},
+                "nowhere.invalid",
+            ),
             identifiers=CountingIdentifiers("caller"),
         )
         self.successResultOf(self.endpoint.start())
@@ -218,6 +223,23 @@ class RegistererTests(SynchronousTestCase):
         self.assertEqual(len(self.registrar.requests), 2)
         self.stop(registerer)
 
+    def test_next_server(self) -> None:
+        """Where one server of the registrar says 503, the next one is asked
+        (3263-4.3-a).
+        """
+        second = Registrar(
+            self.network.transport("second.invalid", 5060, "UDP"), self.clock
+        )
+        self.successResultOf(second.start())
+        self.registrar.answers.append((503, ()))
+        registerer = self.register("sip:caller@pair.invalid")
+        self.assertTrue(registerer.is_registered)
+        self.assertEqual(len(self.registrar.requests), 1)
+        first, other = self.registrar.requests[0], second.requests[0]
+        self.assertEqual(first.get("CSeq"), other.get("CSeq"))
+        self.assertNotEqual(first.branch, other.branch)
+        self.stop(registerer)
+
     def test_challenge(self) -> None:
         """A challenge is answered with the next CSeq; later requests need none."""
         challenge = 'Digest realm="here", nonce="n1", algorithm=SHA-256, qop="auth"'
@@ -302,6 +324,65 @@ class RegistererTests(SynchronousTestCase):
         self.assertIn("reg-id=1", self.registrar.requests[-1].get("Contact") or "")
         self.assertTrue(registerer.is_registered)
         self.stop(registerer)
+
+    def pings(self) -> list[float]:
+        """When the caller sent keep-alives."""
+        return [
+            packet.time
+            for packet in self.network.log
+            if packet.octets == b"\r\n\r\n" and packet.source[0] == "caller.invalid"
+        ]
+
+    def test_flow_timer(self) -> None:
+        """The UA MUST send keep-alives at least as often as Flow-Timer says
+        (5626-4.4-a).
+        """
+        self.registrar.fields[:] = [("Require", "outbound"), ("Flow-Timer", "50")]
+        uri = "sip:registrar.invalid;transport=tcp"
+        registerer = self.register(proxy=uri, instance=INSTANCE, reg_id=1)
+        self.network.advance(200)
+        gaps = [b - a for a, b in itertools.pairwise(self.pings())]
+        self.assertEqual(gaps, [40.0] * 4)
+        self.network.log.clear()
+        # After a refresh that says otherwise, it is as that says.
+        self.registrar.fields[1:] = []
+        self.network.advance(3600)
+        gaps = [b - a for a, b in itertools.pairwise(self.pings())]
+        self.assertTrue(95 <= gaps[-1] <= 120, gaps)
+        self.stop(registerer)
+        self.network.log.clear()
+        self.network.advance(600)
+        self.assertEqual(self.pings(), [])
+
+    def test_dead_flow(self) -> None:
+        """A flow without pong is failed, and the UA forms a new one to replace it
+        (5626-4.4.1-a).
+        """
+        self.registrar.fields[:] = [("Require", "outbound"), ("Flow-Timer", "50")]
+        uri = "sip:registrar.invalid;transport=tcp"
+        registerer = self.register(proxy=uri, instance=INSTANCE, reg_id=1)
+        self.network.partition(["caller.invalid"], ["registrar.invalid"])
+        self.network.advance(52)
+        self.assertFalse(self.transport.connections)
+        self.network.heal()
+        self.network.advance(200)
+        self.assertEqual(len(self.registrar.requests), 2)
+        self.assertTrue(registerer.is_registered)
+        self.stop(registerer)
+
+    def test_no_keepalives_unasked(self) -> None:
+        """A UA that did not register using outbound cannot expect a pong, and over UDP
+        CRLF MUST NOT be used (5626-4.4.1-a).
+        """
+        for uri, fields in (
+            ("sip:registrar.invalid;transport=tcp", [("Flow-Timer", "50")]),
+            ("sip:registrar.invalid", [("Require", "outbound"), ("Flow-Timer", "50")]),
+        ):
+            self.registrar.fields[:] = fields
+            registerer = self.register(proxy=uri, instance=INSTANCE, reg_id=1)
+            self.network.advance(600)
+            self.assertEqual(self.pings(), [])
+            self.stop(registerer)
 
     def test_fetch(self) -> None:
         """Bindings are fetched by a REGISTER without Contact (3261-10.2.3-a)."""
