@@ -270,7 +270,10 @@ class DialogSet:
         self, number: int, request: Request, credentials: Sequence[tuple[str, str]]
     ) -> list[Effect]:
         """A request of ours in a dialog is to be sent again, with these credentials."""
-        self.requests.again(number, request, tuple(credentials))
+        if request.method == "INVITE":
+            self.reinvites.again(number, request, tuple(credentials))
+        else:
+            self.requests.again(number, request, tuple(credentials))
         return self._finish()
 
     def media_applied(self, tag: str) -> list[Effect]:

@@ -19,11 +19,11 @@ from sipuac.dialog.effects import (
     SendAck,
 )
 from sipuac.dialog.modification import OwnModification
-from sipuac.dialog.reliable import Verdict
+from sipuac.dialog.reliable import ReliableOrder, Verdict
 from sipuac.dialog.timers import DialogTimer, timer_of
 from sipuac.errors import NegotiationError, TransactionTimeout, Unreachable
 from sipuac.sdp.patterns import Carrier, Role
-from sipuac.syntax.message import Response
+from sipuac.syntax.message import Request, Response
 
 if TYPE_CHECKING:
     from sipuac.dialog.dialog_set import DialogSet
@@ -105,6 +105,28 @@ class ReInvites:
                 self._end(sent)
             if own is not None:
                 self._set.modifications.answered(branch, own, response)
+
+    def again(
+        self, number: int, request: Request, credentials: tuple[tuple[str, str], ...]
+    ) -> None:
+        """Send a re-INVITE that was challenged once more, with these credentials.
+
+        It is another transaction with the next CSeq number (RFC 3261 section 22.2), for
+        the same modification.
+        """
+        sent = self._sent.get(number)
+        if sent is None:
+            return
+        self._outbox.stop_timer(timer_of(DialogTimer.REINVITE, number))
+        if sent.own is None:
+            del self._sent[number]
+            return
+        branch = sent.branch
+        sent.cseq = self._set.requests.invite_again(
+            branch, number, request, credentials
+        )
+        sent.has_provisional = False
+        sent.own.order = ReliableOrder()
 
     def failed(self, number: int, error: Unreachable) -> None:
         """The re-INVITE with this number will have no final response."""

@@ -9,7 +9,9 @@ from sipuac.dialog.events import ProtocolWarning
 from sipuac.errors import Unreachable
 from sipuac.syntax.message import Response
 from sipuac.ua.call_report import CallReport
+from sipuac.ua.challenges import Challenges, credentials_of
 from sipuac.ua.dialog_flows import DialogFlows
+from sipuac.ua.dialog_requests import Again
 from sipuac.ua.endpoint import Endpoint
 from sipuac.ua.reinvite import ReInvite
 
@@ -21,11 +23,17 @@ class DialogSender:
         endpoint: Carries it.
         flows: The ways of the dialogs.
         reporter: Told of what could not be sent.
-        responded: Called with the number of a re-INVITE and each response to it.
+        challenges: Answers what challenges the re-INVITEs.
+        responded: Called with the number of a re-INVITE and each response to it that is
+            not dealt with here.
+        again: Called with the number of a re-INVITE, the re-INVITE and the credentials
+            that it is to be sent again with.
         failed: Called with the number of a re-INVITE and why it has no response.
     """
 
     __slots__ = (
+        "_again",
+        "_challenges",
         "_endpoint",
         "_failed",
         "_flows",
@@ -39,22 +47,34 @@ class DialogSender:
         endpoint: Endpoint,
         flows: DialogFlows,
         reporter: CallReport,
+        challenges: Challenges,
         *,
         responded: Callable[[int, Response], None],
+        again: Again,
         failed: Callable[[int, Unreachable], None],
     ) -> None:
         self._endpoint = endpoint
         self._flows = flows
         self._reporter = reporter
+        self._challenges = challenges
         self._responded = responded
+        self._again = again
         self._failed = failed
         self._reinvites: dict[int, ReInvite] = {}
 
     def send_ack(self, effect: effects.SendAck) -> None:
-        """Send an ACK, and keep it."""
+        """Send an ACK, and keep it.
+
+        "The ACK MUST contain the same credentials as the INVITE" (RFC 3261 13.2.2.4);
+        those of the initial INVITE are in it already.
+        """
+        ack = effect.ack
+        for reinvite in self._reinvites.values():
+            if reinvite.is_acknowledged_by(effect.branch, effect.cseq):
+                ack = ack.with_headers(credentials_of(reinvite.request))
         self._flows.send_ack(
             effect.branch,
-            effect.ack,
+            ack,
             effect.next_hop,
             self._ack_refused,
             cseq=effect.cseq,
@@ -72,23 +92,34 @@ class DialogSender:
         self._reporter.report(ProtocolWarning(f"{method} could not be sent: {error}"))
 
     def send_reinvite(self, effect: effects.SendReInvite) -> None:
-        """Send a re-INVITE."""
+        """Send a re-INVITE, or send one again that was challenged."""
         number = effect.number
+        request = self._challenges.authorized(effect.request)
 
         def responded(response: Response) -> None:
-            self._responded(number, response)
+            if not response.is_final or reinvite.is_cancelled:
+                self._responded(number, response)
+                return
+            reinvite.asked = self._challenges.answer(
+                request,
+                response,
+                lambda rows: self._again(number, request, rows),
+                lambda: self._responded(number, response),
+            )
 
         def failed(error: Unreachable) -> None:
             self._failed(number, error)
 
         def over() -> None:
-            self._reinvites.pop(number, None)
+            # It may have been sent again by now, under the same number.
+            if self._reinvites.get(number) is reinvite and not reinvite.is_asking:
+                del self._reinvites[number]
 
         def refused(error: Unreachable) -> None:
             self._warn("INVITE", error)
             reinvite.not_sent(error)
 
-        reinvite = ReInvite(self._endpoint, effect.request, responded, failed, over)
+        reinvite = ReInvite(self._endpoint, request, responded, failed, over)
         self._reinvites[number] = reinvite
         self._flows.send(effect.branch, effect.next_hop, reinvite.send, refused)
 

@@ -35,6 +35,7 @@ from sipuac.ua.authenticator import Authenticator
 from sipuac.ua.branch_report import BranchReport, report_of
 from sipuac.ua.call_media import CallMedia
 from sipuac.ua.call_report import CallReport
+from sipuac.ua.challenges import Challenges
 from sipuac.ua.dialog_flows import DialogFlows
 from sipuac.ua.dialog_requests import DialogRequests
 from sipuac.ua.dialog_sender import DialogSender
@@ -99,19 +100,22 @@ class DialogSetDriver:
         self._flows = DialogFlows(endpoint, flow, is_secure=is_secure_call(invite))
         self._authenticator = authenticator
         self._media = CallMedia(opener, modifiers, self)
+        self._challenges = Challenges(authenticator, endpoint.clock, reporter.report)
         self._dialog_requests = DialogRequests(
             endpoint,
             self._flows,
-            authenticator,
-            reporter.report,
-            self._request_finished,
-            self._request_challenged,
+            self._challenges,
+            reporter,
+            finished=self._request_finished,
+            again=self._request_challenged,
         )
         self._sender = DialogSender(
             endpoint,
             self._flows,
             reporter,
+            self._challenges,
             responded=self._responded,
+            again=self._request_challenged,
             failed=self._reinvite_failed,
         )
         self._asked = SessionRequests()
@@ -263,7 +267,7 @@ class DialogSetDriver:
         for timer in self._timers.values():
             timer.stop()
         self._timers.clear()
-        self._dialog_requests.stop()
+        self._challenges.stop()
         self._sender.stop()
         self._media.close_all()
         self._requests.clear()
@@ -312,22 +316,6 @@ class DialogSetDriver:
         if running is not None:
             running.stop()
 
-    def _send_ack(self, effect: effects.SendAck) -> None:
-        self._sender.send_ack(effect)
-
-    def _repeat_ack(self, effect: effects.RepeatAck) -> None:
-        self._sender.repeat_ack(effect)
-
-    def _forget_ack(self, effect: effects.ForgetAck) -> None:
-        self._flows.forget_ack(effect.branch, effect.cseq)
-
-    def _ack_refused(self, error: Unreachable) -> None:
-        self._endpoint.counters["acks-undeliverable"] += 1
-        self._reporter.report(ProtocolWarning(f"the ACK could not be sent: {error}"))
-
-    def _send_in_dialog(self, effect: effects.SendInDialog) -> None:
-        self._dialog_requests.send(effect)
-
     def _request_finished(self, number: int, result: Response | Unreachable) -> None:
         self._endpoint.submit(self._run, self._set.request_finished, number, result)
 
@@ -336,15 +324,6 @@ class DialogSetDriver:
     ) -> None:
         again = self._set.request_challenged
         self._endpoint.submit(self._run, again, number, request, credentials)
-
-    def _send_reinvite(self, effect: effects.SendReInvite) -> None:
-        self._sender.send_reinvite(effect)
-
-    def _cancel_reinvite(self, effect: effects.CancelReInvite) -> None:
-        self._sender.cancel_reinvite(effect)
-
-    def _abandon_reinvite(self, effect: effects.AbandonReInvite) -> None:
-        self._sender.abandon_reinvite(effect)
 
     def _responded(self, number: int, response: Response) -> None:
         self._run(self._set.reinvite_response, number, response)
@@ -392,30 +371,6 @@ class DialogSetDriver:
         transaction.respond(response)
         if request.method != "INVITE" or not response.is_success:
             del self._requests[id(request)]
-
-    def _apply_answer(self, effect: effects.ApplyAnswer) -> None:
-        self._media.apply(effect.branch, effect.answer)
-
-    def _move_media(self, effect: effects.MoveMedia) -> None:
-        self._media.move(effect.from_branch, effect.branch, effect.answer)
-
-    def _replace_answer(self, effect: effects.ReplaceAnswer) -> None:
-        self._media.apply(effect.branch, effect.answer)
-
-    def _close_media(self, effect: effects.CloseMedia) -> None:
-        self._media.close(effect.branch)
-
-    def _make_answer(self, effect: effects.MakeAnswer) -> None:
-        self._media.answer(effect.branch, effect.offer)
-
-    def _make_offer(self, effect: effects.MakeOffer) -> None:
-        self._media.offer(effect.branch, effect.is_held)
-
-    def _make_fresh_offer(self, effect: effects.MakeFreshOffer) -> None:
-        self._media.fresh_offer(effect.branch)
-
-    def _roll_back(self, effect: effects.Rollback) -> None:
-        self._media.rollback(effect.branch)
 
     # From the media
 
@@ -501,24 +456,26 @@ class DialogSetDriver:
 _PERFORMERS: dict[type, Callable[[DialogSetDriver, Any], None]] = {
     StartTimer: DialogSetDriver._start_timer,
     StopTimer: DialogSetDriver._stop_timer,
-    effects.SendAck: DialogSetDriver._send_ack,
-    effects.RepeatAck: DialogSetDriver._repeat_ack,
-    effects.ForgetAck: DialogSetDriver._forget_ack,
-    effects.SendInDialog: DialogSetDriver._send_in_dialog,
-    effects.SendReInvite: DialogSetDriver._send_reinvite,
-    effects.CancelReInvite: DialogSetDriver._cancel_reinvite,
-    effects.AbandonReInvite: DialogSetDriver._abandon_reinvite,
+    effects.SendAck: lambda driver, it: driver._sender.send_ack(it),
+    effects.RepeatAck: lambda driver, it: driver._sender.repeat_ack(it),
+    effects.ForgetAck: lambda driver, it: driver._flows.forget_ack(it.branch, it.cseq),
+    effects.SendInDialog: lambda driver, it: driver._dialog_requests.send(it),
+    effects.SendReInvite: lambda driver, it: driver._sender.send_reinvite(it),
+    effects.CancelReInvite: lambda driver, it: driver._sender.cancel_reinvite(it),
+    effects.AbandonReInvite: lambda driver, it: driver._sender.abandon_reinvite(it),
     effects.SendCancel: DialogSetDriver._send_cancel,
     effects.AbandonInvite: DialogSetDriver._abandon,
     effects.Reply: DialogSetDriver._reply,
-    effects.ApplyAnswer: DialogSetDriver._apply_answer,
-    effects.MakeAnswer: DialogSetDriver._make_answer,
-    effects.ReplaceAnswer: DialogSetDriver._replace_answer,
-    effects.MoveMedia: DialogSetDriver._move_media,
-    effects.MakeOffer: DialogSetDriver._make_offer,
-    effects.MakeFreshOffer: DialogSetDriver._make_fresh_offer,
-    effects.Rollback: DialogSetDriver._roll_back,
-    effects.CloseMedia: DialogSetDriver._close_media,
+    effects.ApplyAnswer: lambda driver, it: driver._media.apply(it.branch, it.answer),
+    effects.ReplaceAnswer: lambda driver, it: driver._media.apply(it.branch, it.answer),
+    effects.MakeAnswer: lambda driver, it: driver._media.answer(it.branch, it.offer),
+    effects.MoveMedia: lambda driver, it: driver._media.move(
+        it.from_branch, it.branch, it.answer
+    ),
+    effects.MakeOffer: lambda driver, it: driver._media.offer(it.branch, it.is_held),
+    effects.MakeFreshOffer: lambda driver, it: driver._media.fresh_offer(it.branch),
+    effects.Rollback: lambda driver, it: driver._media.rollback(it.branch),
+    effects.CloseMedia: lambda driver, it: driver._media.close(it.branch),
     effects.Report: DialogSetDriver._perform_report,
     effects.Progress: DialogSetDriver._progress,
     effects.Take: DialogSetDriver._take,

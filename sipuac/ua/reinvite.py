@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -12,6 +13,7 @@ from sipuac.dialog.capabilities import SUPPORTED
 from sipuac.errors import LocalProtocolError, Unreachable
 from sipuac.syntax.message import Request, Response
 from sipuac.transport.interfaces import IFlow
+from sipuac.ua.authenticator import Row
 from sipuac.ua.endpoint import ClientTransaction, Endpoint
 from sipuac.ua.interfaces import IClientTransactionUser
 
@@ -28,6 +30,11 @@ class ReInvite:
         responded: Told of each response that the transaction passes up.
         failed: Told why there will be none.
         over: Told that nothing more comes.
+
+    Attributes:
+        request: The re-INVITE, without Via.
+        is_cancelled: Whether its CANCEL was asked for.
+        asked: Who is or was asked for credentials, as it was challenged.
     """
 
     __slots__ = (
@@ -35,9 +42,11 @@ class ReInvite:
         "_failed",
         "_is_abandoned",
         "_over",
-        "_request",
         "_responded",
         "_transaction",
+        "asked",
+        "is_cancelled",
+        "request",
     )
 
     def __init__(
@@ -49,7 +58,9 @@ class ReInvite:
         over: Callable[[], None],
     ) -> None:
         self._endpoint = endpoint
-        self._request = request
+        self.request = request
+        self.is_cancelled = False
+        self.asked: Deferred[list[Row]] | None = None
         self._responded = responded
         self._failed = failed
         self._over = over
@@ -64,7 +75,17 @@ class ReInvite:
             TransportFailed: There is no way for the flow.
         """
         if not self._is_abandoned:
-            self._transaction = self._endpoint.start_client(self._request, flow, self)
+            self._transaction = self._endpoint.start_client(self.request, flow, self)
+
+    @property
+    def is_asking(self) -> bool:
+        """Whether it was challenged, and the credentials are still awaited."""
+        return self.asked is not None and not self.asked.called
+
+    def is_acknowledged_by(self, branch: str, cseq: int | None) -> bool:
+        """Whether the ACK with this CSeq number in the dialog of this branch is its."""
+        request = self.request
+        return request.cseq.number == cseq and (request.to_tag or "") == branch
 
     def not_sent(self, error: Unreachable) -> None:
         """There is no way for it."""
@@ -77,8 +98,9 @@ class ReInvite:
 
     def cancel(self) -> None:
         """Send its CANCEL; whatever answers that, it ends by its own final response."""
-        if self._transaction is None:
+        if self._transaction is None or self.asked is not None:
             return
+        self.is_cancelled = True
 
         def failed(failure: Failure) -> None:
             failure.trap(Unreachable, LocalProtocolError)
@@ -90,6 +112,8 @@ class ReInvite:
     def abandon(self) -> None:
         """Hear no more of it; what is not sent yet never will be."""
         self._is_abandoned = True
+        if self.asked is not None:
+            self.asked.cancel()
         if self._transaction is not None:
             self._transaction.abandon()
             self._transaction = None
