@@ -581,6 +581,21 @@ class SessionTests(ChallengeTestCase):
         self.assertEqual(call.state, "Established")
         self.end(call)
 
+    def test_reinvite_that_was_cancelled(self) -> None:
+        """One that nobody answers is cancelled; a challenge to it is not answered."""
+        call = self.invite()
+        self.answer(call)
+        reinvite, outcome = self.refreshed(call)
+        self.peer.answer(reinvite, 180)
+        self.advance(33)
+        self.peer.answer(self.peer.last("CANCEL"), 200)
+        self.peer.answer(reinvite, 407, headers=self.proxy.challenges())
+        self.advance()
+        error = self.failureResultOf(outcome, SessionNotModified).value
+        self.assertEqual(error.status, 407)
+        self.assertEqual(len(self.sent()), 2)
+        self.end(call)
+
     def test_a_request_of_the_application(self) -> None:
         """An INFO is challenged, and its answer is that to the second one."""
         call = self.invite()
@@ -624,6 +639,27 @@ class SlowSessionTests(WaitingTests):
         self.advance()
         self.assertEqual(len(self.sent()), 2)
         self.assert_nothing_left()
+
+    def test_rung_before(self) -> None:
+        """What was challenged is not cancelled any more, however long it has rung."""
+        call = self.invite()
+        self.answer(call)
+        outcome = self.successResultOf(call.established).refresh()
+        self.advance()
+        reinvite = self.peer.last("INVITE")
+        self.peer.answer(reinvite, 180)
+        self.advance(20)
+        self.peer.answer(reinvite, 407, headers=self.proxy.challenges())
+        self.advance(20)
+        self.assertNotIn("CANCEL", self.peer.methods)
+        self.waiting[0].callback(Credentials("alice", "secret"))
+        self.advance()
+        again = self.peer.last("INVITE")
+        self.accepted(again, self.proxy)
+        self.peer.answer(again, 200, sdp=True)
+        self.advance()
+        self.successResultOf(outcome)
+        self.end(call)
 
     def test_never(self) -> None:
         """A source that never answers has its limit; then the challenge stands."""
