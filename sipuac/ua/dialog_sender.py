@@ -83,6 +83,10 @@ class DialogSender:
         """Send that ACK again."""
         self._flows.repeat_ack(effect.branch, self._ack_refused, cseq=effect.cseq)
 
+    def forget_ack(self, effect: effects.ForgetAck) -> None:
+        """That 2xx cannot come again: its ACK is kept no longer."""
+        self._flows.forget_ack(effect.branch, effect.cseq)
+
     def _ack_refused(self, error: Unreachable) -> None:
         self._endpoint.counters["acks-undeliverable"] += 1
         self._reporter.report(ProtocolWarning(f"the ACK could not be sent: {error}"))

@@ -8,28 +8,25 @@ the other, stands in `invitation`.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from operator import attrgetter
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from sipuac.dialog import effects
-from sipuac.dialog.capabilities import SUPPORTED
 from sipuac.dialog.dialog_set import DialogSet
-from sipuac.dialog.events import Established, ProtocolWarning, SessionModified
+from sipuac.dialog.events import Established, SessionModified
 from sipuac.dialog.options import InviteOptions
 from sipuac.dialog.session_state import SessionState
 from sipuac.effects import StartTimer, StopTimer
 from sipuac.errors import (
-    LocalProtocolError,
     ParseError,
     SessionNotModified,
     Unreachable,
 )
 from sipuac.sdp.description import SessionDescription
 from sipuac.syntax.message import Request, Response
-from sipuac.transport.interfaces import IFlow
 from sipuac.ua.attempts import NextAttempt
 from sipuac.ua.authenticator import Authenticator
 from sipuac.ua.branch_report import BranchReport, report_of
@@ -39,18 +36,16 @@ from sipuac.ua.dialog_challenges import DialogChallenges
 from sipuac.ua.dialog_flows import DialogFlows
 from sipuac.ua.dialog_requests import DialogRequests
 from sipuac.ua.dialog_sender import DialogSender
-from sipuac.ua.endpoint import ClientTransaction, Endpoint, ServerTransaction
+from sipuac.ua.endpoint import Endpoint, ServerTransaction
 from sipuac.ua.interfaces import IClientTransactionUser, IDialogSetUser
-from sipuac.ua.invite_request import is_secure_call, next_hop
+from sipuac.ua.invite_request import is_secure_call
 from sipuac.ua.media_opener import MediaOpener
 from sipuac.ua.media_work import Modifiers
+from sipuac.ua.peer_transactions import PeerTransactions
+from sipuac.ua.sent_invite import SentInvite
 from sipuac.ua.session import Session
 from sipuac.ua.session_requests import SessionRequests
 from sipuac.ua.timer_queue import QueuedTimer
-from sipuac.ua.transaction_driver import has_our_via
-
-# No To tag, as those are tokens: the way of a CANCEL whose connection broke.
-_WAY_OF_CANCEL = " cancel"
 
 Rows = tuple[tuple[str, str], ...]
 
@@ -98,8 +93,8 @@ class DialogSetDriver:
         self._user = user
         self._set = DialogSet(invite, options, endpoint.chance)
         self._flows = DialogFlows(endpoint, flow, is_secure=is_secure_call(invite))
+        self._invite = SentInvite(endpoint, invite, flow, self._flows, reporter)
         self._authenticator = authenticator
-        self._media = CallMedia(opener, modifiers, self)
         self._challenges = DialogChallenges(endpoint, authenticator, reporter.report)
         self._dialog_requests = DialogRequests(
             endpoint,
@@ -114,16 +109,15 @@ class DialogSetDriver:
             self._flows,
             self._challenges,
             reporter,
+            responded=self._reinvite_responded,
             again=self._reinvite_challenged,
-            responded=self._responded,
             failed=self._reinvite_failed,
         )
+        self._media = CallMedia(opener, modifiers, self)
         self._asked = SessionRequests()
-        self._transaction: ClientTransaction | None = None
-        self._sent: Request | None = None
         self._is_stopped = False
         self._is_over = False
-        self._requests: dict[int, ServerTransaction] = {}
+        self._requests = PeerTransactions()
         self._timers: dict[str, QueuedTimer] = {}
 
     # For the invitation and its sessions
@@ -163,8 +157,7 @@ class DialogSetDriver:
             LocalProtocolError: There are too many transactions.
             TransportFailed: There is no way for the flow.
         """
-        self._transaction = self._endpoint.start_client(self.invite, self.flow, self)
-        self._sent = self._transaction.request
+        self._invite.start(self)
         self._run(self._set.sent)
 
     def hang_up(self, message: str) -> None:
@@ -220,19 +213,12 @@ class DialogSetDriver:
             self._run(self._set.cancel_received, request)
             return
         if transaction is not None:
-            self._keep(request, transaction)
+            self._requests.keep(request, transaction)
         try:
             self._run(self._set.request_received, request)
         except ParseError:
-            self._requests.pop(id(request), None)
+            self._requests.drop(request)
             raise
-
-    def _keep(self, request: Request, transaction: ServerTransaction) -> None:
-        """Keep the transaction until its answer is there, which may take a while."""
-        for key, kept in list(self._requests.items()):
-            if kept.is_over:
-                del self._requests[key]
-        self._requests[id(request)] = transaction
 
     def stray_success(self, response: Response) -> bool:
         """A 2xx came that no transaction passes up any more.
@@ -243,10 +229,7 @@ class DialogSetDriver:
         Raises:
             ParseError: Its Via cannot be read.
         """
-        sent = self._sent
-        if sent is None or response.from_tag != sent.from_tag:
-            return False
-        if response.branch != sent.branch or not has_our_via(response, sent):
+        if not self._invite.is_answered_by(response):
             return False
         self._run(self._set.response_received, response)
         return True
@@ -256,9 +239,7 @@ class DialogSetDriver:
         if self._is_stopped:
             return
         self._is_stopped = True
-        if self._transaction is not None:
-            self._transaction.abandon()
-            self._transaction = None
+        self._invite.abandon()
         self._free()
         for to_tag in list(self.sessions):
             self._end_session(effects.EndSession(to_tag, "local"))
@@ -279,8 +260,8 @@ class DialogSetDriver:
     def response_received(self, response: Response) -> None:
         """See `IClientTransactionUser`."""
         self.attempt.servers.response_received(response)
-        if self._authenticator is not None and self._sent is not None:
-            self._authenticator.learn(self._sent, response)
+        if self._authenticator is not None and self._invite.sent is not None:
+            self._authenticator.learn(self._invite.sent, response)
         self._run(self._set.response_received, response)
 
     def transaction_failed(self, error: Unreachable) -> None:
@@ -289,7 +270,7 @@ class DialogSetDriver:
 
     def transaction_terminated(self) -> None:
         """See `IClientTransactionUser`."""
-        self._transaction = None
+        self._invite.terminated()
 
     # Performing
 
@@ -316,22 +297,6 @@ class DialogSetDriver:
         if running is not None:
             running.stop()
 
-    def _send_ack(self, effect: effects.SendAck) -> None:
-        self._sender.send_ack(effect)
-
-    def _repeat_ack(self, effect: effects.RepeatAck) -> None:
-        self._sender.repeat_ack(effect)
-
-    def _forget_ack(self, effect: effects.ForgetAck) -> None:
-        self._flows.forget_ack(effect.branch, effect.cseq)
-
-    def _ack_refused(self, error: Unreachable) -> None:
-        self._endpoint.counters["acks-undeliverable"] += 1
-        self._reporter.report(ProtocolWarning(f"the ACK could not be sent: {error}"))
-
-    def _send_in_dialog(self, effect: effects.SendInDialog) -> None:
-        self._dialog_requests.send(effect)
-
     def _request_finished(self, number: int, result: Response | Unreachable) -> None:
         self._endpoint.submit(self._run, self._set.request_finished, number, result)
 
@@ -341,16 +306,7 @@ class DialogSetDriver:
         again = self._set.request_challenged
         self._endpoint.submit(self._run, again, number, request, credentials)
 
-    def _send_reinvite(self, effect: effects.SendReInvite) -> None:
-        self._sender.send_reinvite(effect)
-
-    def _cancel_reinvite(self, effect: effects.CancelReInvite) -> None:
-        self._sender.cancel_reinvite(effect)
-
-    def _abandon_reinvite(self, effect: effects.AbandonReInvite) -> None:
-        self._sender.abandon_reinvite(effect)
-
-    def _responded(self, number: int, response: Response) -> None:
+    def _reinvite_responded(self, number: int, response: Response) -> None:
         self._run(self._set.reinvite_response, number, response)
 
     def _reinvite_challenged(
@@ -360,49 +316,6 @@ class DialogSetDriver:
 
     def _reinvite_failed(self, number: int, error: Unreachable) -> None:
         self._run(self._set.reinvite_failed, number, error)
-
-    def _send_cancel(self, effect: effects.SendCancel) -> None:
-        transaction = self._transaction
-        if transaction is None:
-            return
-
-        def send(flow: IFlow) -> None:
-            if not self._set.attempt.is_open:
-                return  # the final response came while a connection was made
-            # Whatever answers the CANCEL, the INVITE ends by its own final response
-            # (9.1).
-            headers = (*effect.headers, ("Supported", SUPPORTED))
-            transaction.cancel(headers, flow).addErrback(failed)
-
-        def failed(failure: Failure) -> None:
-            failure.trap(Unreachable, LocalProtocolError)
-            refused(failure.value)
-
-        def refused(error: BaseException | None) -> None:
-            self._reporter.report(
-                ProtocolWarning(f"the CANCEL was not answered: {error}")
-            )
-
-        if self.flow.is_open:
-            send(self.flow)
-        else:
-            # The connection broke, but the phones go on ringing.
-            hop = next_hop(self.invite)
-            self._flows.send(_WAY_OF_CANCEL, hop, send, refused)
-
-    def _abandon(self, effect: effects.AbandonInvite) -> None:
-        if self._transaction is not None:
-            self._transaction.abandon()
-            self._transaction = None
-
-    def _reply(self, effect: effects.Reply) -> None:
-        request, response = effect.request, effect.response
-        transaction = self._requests.get(id(request))
-        if transaction is None:
-            return
-        transaction.respond(response)
-        if request.method != "INVITE" or not response.is_success:
-            del self._requests[id(request)]
 
     def _apply_answer(self, effect: effects.ApplyAnswer) -> None:
         self._media.apply(effect.branch, effect.answer)
@@ -509,19 +422,32 @@ class DialogSetDriver:
             self._reporter.tell("modified", session, self._reporter.events[-1])
 
 
-_PERFORMERS: dict[type, Callable[[DialogSetDriver, Any], None]] = {
+_Performer = Callable[[DialogSetDriver, Any], None]
+
+
+def _part(path: str) -> _Performer:
+    """A method of a part of the driver, which performs the effect."""
+    find = attrgetter(path)
+
+    def perform(driver: DialogSetDriver, effect: effects.Effect) -> None:
+        find(driver)(effect)
+
+    return perform
+
+
+_PERFORMERS: dict[type, _Performer] = {
     StartTimer: DialogSetDriver._start_timer,
     StopTimer: DialogSetDriver._stop_timer,
-    effects.SendAck: DialogSetDriver._send_ack,
-    effects.RepeatAck: DialogSetDriver._repeat_ack,
-    effects.ForgetAck: DialogSetDriver._forget_ack,
-    effects.SendInDialog: DialogSetDriver._send_in_dialog,
-    effects.SendReInvite: DialogSetDriver._send_reinvite,
-    effects.CancelReInvite: DialogSetDriver._cancel_reinvite,
-    effects.AbandonReInvite: DialogSetDriver._abandon_reinvite,
-    effects.SendCancel: DialogSetDriver._send_cancel,
-    effects.AbandonInvite: DialogSetDriver._abandon,
-    effects.Reply: DialogSetDriver._reply,
+    effects.SendAck: _part("_sender.send_ack"),
+    effects.RepeatAck: _part("_sender.repeat_ack"),
+    effects.ForgetAck: _part("_sender.forget_ack"),
+    effects.SendInDialog: _part("_dialog_requests.send"),
+    effects.SendReInvite: _part("_sender.send_reinvite"),
+    effects.CancelReInvite: _part("_sender.cancel_reinvite"),
+    effects.AbandonReInvite: _part("_sender.abandon_reinvite"),
+    effects.SendCancel: _part("_invite.cancel"),
+    effects.AbandonInvite: _part("_invite.abandon"),
+    effects.Reply: _part("_requests.reply"),
     effects.ApplyAnswer: DialogSetDriver._apply_answer,
     effects.MakeAnswer: DialogSetDriver._make_answer,
     effects.ReplaceAnswer: DialogSetDriver._replace_answer,

@@ -9,10 +9,10 @@ from sipuac.cli.status import exit_status
 from sipuac.dialog.events import Ended, Failed, InviteSent
 
 STATUSES = {
-    "SessionNotModified": 1,
     "SipError": 1,
     "CallFailed": 1,
     "RemoteProtocolError": 1,
+    "SessionNotModified": 1,
     "ParseError": 1,
     "Cancelled": 1,
     "LocalProtocolError": 2,
