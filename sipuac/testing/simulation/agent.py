@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from random import Random
 
 from sipuac.testing.identifiers import CountingIdentifiers
@@ -12,6 +13,7 @@ from sipuac.testing.simulation.network import PORT, SimulatedNetwork
 from sipuac.testing.simulation.scenario import CALLER, DOMAIN, Scenario
 from sipuac.ua.endpoint import Endpoint
 from sipuac.ua.inviter import Inviter
+from sipuac.ua.trace import TraceEntry
 
 
 class Agent:
@@ -39,6 +41,10 @@ class Agent:
             proxy = f"sip:{scenario.first_hop}{way}"
             self.target = f"sip:bob@{DOMAIN}"
         self.inviter = Inviter(self._endpoint, f"sip:alice@{CALLER}", proxy=proxy)
+
+    def add_tracer(self, tracer: Callable[[TraceEntry], None]) -> None:
+        """Call this with every message in and out."""
+        self._endpoint.add_tracer(tracer)
 
     @property
     def counters(self) -> Counter[str]:

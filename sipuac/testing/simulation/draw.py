@@ -99,7 +99,7 @@ def draw(seed: int) -> Scenario:
     is_calm = random.random() < 0.45
     return Scenario(
         seed,
-        "TCP" if transport == "TCP" else "UDP",
+        transport,
         proxies,
         phones,
         calls,
@@ -183,12 +183,12 @@ def _end(random: Random) -> float:
 
 
 def _acts(random: Random) -> tuple[Act, ...]:
-    acts = []
+    acts: list[Act] = []
     while random.random() < 0.35 and len(acts) < 3:
         what = pick(random, *_ACTS)
         since = "established" if random.random() < 0.4 else "invite"
         at = 0.0 if random.random() < 0.15 else moment(random)
-        acts.append(Act(at, what, "established" if since == "established" else "invite"))
+        acts.append(Act(at, what, since))
     while random.random() < 0.3 and len(acts) < 6:
         what = random.choice(_CHANGES)
         at = 0.0 if random.random() < 0.3 else moment(random)
@@ -206,12 +206,8 @@ def _reactions(random: Random) -> tuple[Reaction, ...]:
             if method == "rollback":
                 how = "late"  # media that cannot go back is broken for good
             seconds = 0.0 if random.random() < 0.3 else moment(random)
-            reactions.append(Reaction(method, _how(how), seconds, random.randint(1, 2)))
+            reactions.append(Reaction(method, how, seconds, random.randint(1, 2)))
     return tuple(reactions)
-
-
-def _how(name: str) -> str:
-    return name
 
 
 # -- what the network does -------------------------------------------------------------
@@ -241,19 +237,14 @@ def _faults(
     random: Random, proxies: tuple[ProxyPlan, ...], phones: tuple[PhonePlan, ...]
 ) -> tuple[Fault, ...]:
     hosts = ["", CALLER, *(one.name for one in proxies), *(one.name for one in phones)]
-    faults = []
+    faults: list[Fault] = []
     while random.random() < 0.4 and len(faults) < 4:
         verdict = pick(random, ("drop", 50), ("delay", 40), ("duplicate", 10))
         source = random.choice(hosts)
         start = random.choice(_FAULTY)
         times = random.choice([1, 1, 1, 2, 3, 6, 20])
-        seconds = moment(random)
-        if verdict == "drop":
-            faults.append(Fault("drop", start, source, times))
-        elif verdict == "delay":
-            faults.append(Fault("delay", start, source, times, seconds))
-        else:
-            faults.append(Fault("duplicate", start, source, times))
+        seconds = moment(random) if verdict == "delay" else 0.0
+        faults.append(Fault(verdict, start, source, times, seconds))
     return tuple(faults)
 
 
@@ -267,7 +258,7 @@ def _partitions(
 
 
 def _resets(random: Random) -> tuple[Reset, ...]:
-    resets = []
+    resets: list[Reset] = []
     while random.random() < 0.4 and len(resets) < 3:
         resets.append(Reset(moment(random), random.random() < 0.5))
     return tuple(resets)

@@ -46,6 +46,7 @@ def phone_plan(random: Random, name: str) -> PhonePlan:
         on_early_bye="terminate" if chance() < 0.7 else "go on",
         patience=round(random.uniform(5.0, 200.0), 1),
         vanishes_at=moment(random) if chance() < 0.04 else None,
+        waits_for_prack=chance() < 0.93,
         garbage_at=(moment(random),) if chance() < 0.03 else (),
     )
 
@@ -96,7 +97,7 @@ def _answer_flaw(random: Random) -> str:
 
 
 def _asks(random: Random) -> tuple[Ask, ...]:
-    asks = []
+    asks: list[Ask] = []
     while not asks or random.random() < 0.3:
         method = pick(
             random,
@@ -117,7 +118,7 @@ def _asks(random: Random) -> tuple[Ask, ...]:
 
 
 def _replies(random: Random) -> tuple[Reply, ...]:
-    replies = []
+    replies: list[Reply] = []
     while not replies or random.random() < 0.4:
         method = random.choice(["BYE", "PRACK", "UPDATE", "OPTIONS", "INVITE"])
         status = random.choice([0, 200, 408, 481, 488, 491, 500, 503])
@@ -168,9 +169,7 @@ def _groups(random: Random, targets: list[str]) -> tuple[tuple[str, ...], ...]:
     return (tuple(targets[:cut]), tuple(targets[cut:]))
 
 
-def _proxy(
-    random: Random, name: str, groups: tuple[tuple[str, ...], ...]
-) -> ProxyPlan:
+def _proxy(random: Random, name: str, groups: tuple[tuple[str, ...], ...]) -> ProxyPlan:
     chance = random.random
     ring_time = None
     if len(groups) > 1 or chance() < 0.1:

@@ -145,7 +145,9 @@ class Ledger(Edge):
         self.dialogs: dict[tuple[str, str], DialogFacts] = {}
         self.first_invites: dict[str, list[InviteFacts]] = {}
         self.watchers: list[Watcher] = []
-        self.on_forgery: Callable[[WireMessage, bool], None] = lambda message, over: None
+        self.on_forgery: Callable[[WireMessage, bool], None] = lambda message, over: (
+            None
+        )
         self.on_forged_sent: Callable[[WireMessage], None] = lambda message: None
         self.is_forging = False
         self._seen: set[tuple[str, str]] = set()

@@ -94,6 +94,13 @@ class SimulatedNetwork(MemoryNetwork):
         """Let a peer be found by its host."""
         self._stations[transport.host] = transport
 
+    def forget_stations(self) -> None:
+        """Let nobody but the caller be there, and forget all packets."""
+        self._stations.clear()
+        self._transports.clear()
+        self._rules.clear()
+        self.log.clear()
+
     # -- datagrams ------------------------------------------------------------------
 
     def send_datagram(

@@ -6,6 +6,8 @@ until the ACK comes and hangs up where none comes; it answers what it is asked.
 
 from __future__ import annotations
 
+from functools import partial
+
 from sipuac.testing.simulation.network import SimulatedNetwork
 from sipuac.testing.simulation.peer import T2, Peer, Repeater, next_hop
 from sipuac.testing.simulation.phone_dialog import PhoneDialog
@@ -13,9 +15,7 @@ from sipuac.testing.simulation.scenario import Ask, PhonePlan, Say
 from sipuac.testing.simulation.wire import (
     COOKIE,
     WireMessage,
-    host_of,
     response_to,
-    sent_by,
     uri_of,
 )
 
@@ -197,7 +197,7 @@ class PhoneCall:
         """Start on the plan."""
         plan, later = self.phone.plan, self.phone.later
         for say in plan.says:
-            later(say.at, lambda say=say: self._say(say))
+            later(say.at, partial(self._say, say))
         for ask in plan.asks:
             if ask.since == "invite":
                 self.ask_later(ask)
@@ -294,6 +294,3 @@ class PhoneCall:
         for ask in self.phone.plan.asks:
             if ask.since == since and self._tag_of(ask.tag) == dialog.tag:
                 self.ask_later(ask)
-
-
-__all__ = ["Phone", "PhoneCall", "host_of", "sent_by"]

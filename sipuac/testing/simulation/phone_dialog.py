@@ -79,9 +79,12 @@ class PhoneDialog:
 
     def say(self, say: Say) -> None:
         """Send a response to the INVITE that makes or keeps this dialog."""
-        if self._unpracked is not None and (say.is_reliable or say.status >= 200):
-            self._waiting.append(say)  # RFC 3262 section 3
-            return
+        is_sure = say.is_reliable or say.status >= 200
+        if self._unpracked is not None and is_sure:
+            if self.phone.plan.waits_for_prack:
+                self._waiting.append(say)  # RFC 3262 section 3
+                return
+            self._unpracked.stop()
         if say.status >= 200 and self.has_answered:
             return
         rows: Rows = [
@@ -265,7 +268,11 @@ class PhoneDialog:
         return self._reply(request, 200, rows, body)
 
     def _reply(
-        self, request: WireMessage, status: int, rows: Rows | None = None, body: bytes = b""
+        self,
+        request: WireMessage,
+        status: int,
+        rows: Rows | None = None,
+        body: bytes = b"",
     ) -> WireMessage:
         response = response_to(request, status, rows=rows or [ALLOW], body=body)
         self.phone.answer(request, response)

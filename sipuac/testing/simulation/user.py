@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -166,7 +167,7 @@ class User:
                 "resume": session.resume,
                 "modify": session.modify,
                 "refresh": session.refresh,
-                "info": lambda session=session: session.request("INFO"),
+                "info": partial(session.request, "INFO"),
             }
             self._promise(what).watch(ways[what]())
 

@@ -6,14 +6,13 @@ from collections import Counter
 from dataclasses import dataclass, field
 from weakref import ref
 
-from sipuac.errors import TransportFailed
 from sipuac.testing.packets import Conditions
 from sipuac.testing.simulation.agent import Agent
 from sipuac.testing.simulation.clock import SimulationClock
 from sipuac.testing.simulation.forger import Forger
-from sipuac.testing.simulation.invariants import ALL
+from sipuac.testing.simulation.invariants import ALL, View
 from sipuac.testing.simulation.ledger import Ledger
-from sipuac.testing.simulation.network import SimulatedNetwork, WirePacket
+from sipuac.testing.simulation.network import Edge, SimulatedNetwork, WirePacket
 from sipuac.testing.simulation.phone import Phone
 from sipuac.testing.simulation.proxy import Proxy
 from sipuac.testing.simulation.races import Races
@@ -45,7 +44,11 @@ class Verdict:
 class World:
     """Builds what a scenario says, and lets it happen.
 
-    Attributes: see `View`.
+    Attributes:
+        clock: Its time.
+        proxies: All proxies.
+        violations: What was broken so far.
+        others: As of `View`.
     """
 
     def __init__(self, scenario: Scenario) -> None:
@@ -71,14 +74,19 @@ class World:
         self._forger = Forger(self.network, scenario.first_hop)
         for forgery in scenario.forgeries:
             self.clock.callLater(forgery.at, self._forge, forgery)
-        self._invariants = [kind(self, self.violations.append) for kind in ALL]
+        view = View(
+            scenario,
+            self.ledger,
+            self.network,
+            self.phones,
+            self.users,
+            self.agent,
+            self.figures,
+        )
+        invariants = [kind(view, self.violations.append) for kind in ALL]
         races = Races(self.ledger, self.network, self.figures)
-        self.ledger.watchers = [*self._invariants, races]
-        self._stepping = [
-            one.stepped
-            for one in self._invariants
-            if type(one).stepped is not type(one).__mro__[1].stepped  # type: ignore[attr-defined]
-        ]
+        self.ledger.watchers = [*invariants, races]
+        self._stepping = [one.stepped for one in invariants if one.watches_steps]
 
     # -- what happens to packets ----------------------------------------------------
 
@@ -112,8 +120,9 @@ class World:
                 self.clock.callLater(reset.at, self._reset)
 
     def _hosts(self) -> set[str]:
-        peers = [*self.scenario.proxies, *self.scenario.phones]
-        return {CALLER, *(peer.name for peer in peers)}
+        proxies, phones = self.scenario.proxies, self.scenario.phones
+        names = [proxy.name for proxy in proxies] + [phone.name for phone in phones]
+        return {CALLER, *names}
 
     def _add_fault(self, fault: Fault) -> None:
         def is_it(packet: object) -> bool:
@@ -156,6 +165,14 @@ class World:
             self._end(steps)
         return self._verdict(steps)
 
+    def leave(self) -> None:
+        """Tear down all but the user agent, so that it alone can hold what is left."""
+        network = self.network
+        network.edge = Edge()
+        network.forget_stations()
+        self.ledger.watchers.clear()
+        self.users.clear()
+
     def _end(self, steps: int) -> None:
         if self.clock.alive:
             what = f"{self.clock.alive} delayed calls after {self.clock.rightNow:g} s"
@@ -185,6 +202,3 @@ class World:
                 for session in call.sessions.values():
                     verdict.remains.append(("media session", ref(session.media)))
         return verdict
-
-
-__all__ = ["TransportFailed", "Verdict", "World"]

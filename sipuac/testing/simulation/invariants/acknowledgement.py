@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sipuac.testing.simulation.invariants.base import Invariant
+from sipuac.testing.simulation.invariants.base import Invariant, Report, View
 from sipuac.testing.simulation.ledger import InviteFacts
 from sipuac.testing.simulation.peer import LIMIT
 from sipuac.testing.simulation.wire import WireMessage
@@ -30,8 +30,8 @@ class Acknowledgement(Invariant):
     _firsts: dict[Key, bytes]
     _came: set[Key]
 
-    def __init__(self, *arguments: object) -> None:
-        super().__init__(*arguments)  # type: ignore[arg-type]  # passed on as they are
+    def __init__(self, view: View, report: Report) -> None:
+        super().__init__(view, report)
         self._owed = {}
         self._firsts = {}
         self._came = set()
@@ -81,10 +81,12 @@ class Acknowledgement(Invariant):
             return is_known and now - since < LIMIT - TOLERANCE
         if not self.view.agent.remembers(key[0]):
             return False
-        # 13.2.2.4: after 64*T1 "no more new 2xx responses are expected to arrive"; what
-        # was acknowledged before is acknowledged again as long as the call is known.
-        is_new = key not in self._firsts
-        return known_since is None or not is_new or now - known_since < LIMIT - TOLERANCE
+        # 13.2.2.4: after 64*T1 "no more new 2xx responses are expected to arrive".
+        if known_since is not None:
+            return now - known_since < LIMIT - TOLERANCE
+        # One that failed without a word is remembered for so long, too.
+        is_latest = self.ledger.first_invites[key[0]][-1] is facts
+        return is_latest or now - facts.sent_at < 2 * LIMIT - TOLERANCE
 
     def was_handled(self, message: WireMessage) -> None:
         """See `Watcher`."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
-from typing import Protocol
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
 
 from sipuac.testing.simulation.agent import Agent
 from sipuac.testing.simulation.ledger import Ledger, Watcher
@@ -14,7 +15,8 @@ from sipuac.testing.simulation.scenario import Scenario
 from sipuac.testing.simulation.user import User
 
 
-class View(Protocol):
+@dataclass(frozen=True, slots=True)
+class View:
     """What invariants get to see of a world.
 
     Attributes:
@@ -30,10 +32,13 @@ class View(Protocol):
     scenario: Scenario
     ledger: Ledger
     network: SimulatedNetwork
-    phones: Sequence[Phone]
-    users: Sequence[User]
+    phones: list[Phone]
+    users: list[User]
     agent: Agent
     figures: Counter[str]
+
+
+Report = Callable[[str], None]
 
 
 class Invariant(Watcher):
@@ -42,9 +47,14 @@ class Invariant(Watcher):
     Args:
         view: The world.
         report: Called with each violation, in words.
+
+    Attributes:
+        watches_steps: Whether `stepped` is to be called.
     """
 
-    def __init__(self, view: View, report: Callable[[str], None]) -> None:
+    watches_steps: ClassVar[bool] = False
+
+    def __init__(self, view: View, report: Report) -> None:
         self.view = view
         self.ledger = view.ledger
         self._report = report

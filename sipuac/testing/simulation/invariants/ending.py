@@ -8,6 +8,8 @@ from sipuac.testing.simulation.invariants.base import Invariant
 class Ending(Invariant):
     """No transaction, no dialog, no timer, no waiting, no half-read message."""
 
+    watches_steps = True
+
     def stepped(self) -> None:
         """See `Invariant`."""
         if self.view.agent.counters["internal-errors"]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sipuac.testing.simulation.invariants.base import Invariant
+from sipuac.testing.simulation.invariants.base import Invariant, Report, View
 from sipuac.testing.simulation.wire import WireMessage
 
 _CARRIERS = ("PRACK", "UPDATE", "ACK", "INVITE")
@@ -15,8 +15,8 @@ class OneExchange(Invariant):
     and an offer in a 2xx never goes without (13.2.2.4).
     """
 
-    def __init__(self, *arguments: object) -> None:
-        super().__init__(*arguments)  # type: ignore[arg-type]  # passed on as they are
+    def __init__(self, view: View, report: Report) -> None:
+        super().__init__(view, report)
         self._answered: set[tuple[str, str]] = set()
         self._offered: set[tuple[str, str]] = set()
         self._offered_early: set[tuple[str, str]] = set()

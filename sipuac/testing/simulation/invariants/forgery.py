@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sipuac.testing.simulation.invariants.base import Invariant
+from sipuac.testing.simulation.invariants.base import Invariant, Report, View
 from sipuac.testing.simulation.wire import WireMessage
 
 
@@ -13,8 +13,8 @@ class NobodyElse(Invariant):
     and media, before the forged message is handed over and after.
     """
 
-    def __init__(self, *arguments: object) -> None:
-        super().__init__(*arguments)  # type: ignore[arg-type]  # passed on as they are
+    def __init__(self, view: View, report: Report) -> None:
+        super().__init__(view, report)
         self._before: object = None
         self._forged: WireMessage | None = None
         self.ledger.on_forgery = self._look

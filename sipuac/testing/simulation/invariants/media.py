@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sipuac.testing.simulation.invariants.base import Invariant
+from sipuac.testing.simulation.invariants.base import Invariant, Report, View
 
 
 class Media(Invariant):
@@ -11,8 +11,10 @@ class Media(Invariant):
     Beside that: media that cannot fork its offer has one session with an answer.
     """
 
-    def __init__(self, *arguments: object) -> None:
-        super().__init__(*arguments)  # type: ignore[arg-type]  # passed on as they are
+    watches_steps = True
+
+    def __init__(self, view: View, report: Report) -> None:
+        super().__init__(view, report)
         self._looked_at = [0 for _ in self.view.users]
 
     def stepped(self) -> None:

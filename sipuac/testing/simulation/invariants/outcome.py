@@ -21,7 +21,9 @@ class Outcome(Invariant):
         for user in self.view.users:
             for promise in user.promises:
                 name, count = promise.name, promise.count
-                self.need(count == 1, f"{name} of call {user.index} fired {count} times")
+                self.need(
+                    count == 1, f"{name} of call {user.index} fired {count} times"
+                )
                 error = promise.error
                 is_typed = error is None or isinstance(error, SipError)
                 if isinstance(error, CancelledError):

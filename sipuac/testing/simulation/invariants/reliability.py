@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from sipuac.testing.simulation.invariants.base import Invariant
+from sipuac.testing.simulation.invariants.base import Invariant, Report, View
 from sipuac.testing.simulation.wire import WireMessage
 
 
 class Reliability(Invariant):
     """A PRACK names a response that came, and none is named twice."""
 
-    def __init__(self, *arguments: object) -> None:
-        super().__init__(*arguments)  # type: ignore[arg-type]  # passed on as they are
+    def __init__(self, view: View, report: Report) -> None:
+        super().__init__(view, report)
         self._came: set[tuple[str, str, str]] = set()
         self._named: set[tuple[str, str, str]] = set()
 
