@@ -138,6 +138,34 @@ class SimulatedNetwork(MemoryNetwork):
         self.log.append(packet)
         self._deliver_datagram(packet)
 
+    def _send(
+        self,
+        packet: Packet,
+        deliver: Callable[[Packet], None],
+        *,
+        is_reliable: bool,
+        connection: Connection | None = None,
+    ) -> None:
+        """See `MemoryNetwork`: the same without detours where nothing is special."""
+        if is_reliable or self._rules or self._partitions:
+            super()._send(
+                packet, deliver, is_reliable=is_reliable, connection=connection
+            )
+            return
+        conditions, random = self._conditions_of(packet), self._random.random
+        if conditions.loss and random() < conditions.loss:
+            packet.fate = "lost"
+            return
+        delay = conditions.delay
+        if conditions.jitter:
+            delay += conditions.jitter * random()
+        if conditions.reordering and random() < conditions.reordering:
+            delay += conditions.lateness
+        self.clock.callLater(delay, deliver, packet)
+        if conditions.duplication and random() < conditions.duplication:
+            again = delay + conditions.jitter * random()
+            self.clock.callLater(again, deliver, packet)
+
     def _deliver_datagram(self, packet: Packet) -> None:
         assert isinstance(packet, WirePacket)
         host = packet.destination[0]

@@ -84,7 +84,8 @@ class Proxy(Peer):
 
     def _forward(self, request: WireMessage) -> None:
         """Forward a request without state; its new branch follows from its old one."""
-        rows: Rows = [("Via", self._via(f"{request.branch}.{self.name}"))]
+        branch = f"{request.branch}.{self.name}"
+        rows: Rows = [("Via", self._via(branch))]
         has_route, host = False, ""
         for name, value in request.rows:
             if name == "Route":
@@ -99,7 +100,7 @@ class Proxy(Peer):
             rows.append((name, value))
         host = host or host_of(request.uri)
         if host != self.name:
-            self.send(request.with_rows(rows), host)
+            self.send(request.forwarded(rows, branch), host)
 
     def _response_received(self, response: WireMessage) -> None:
         branch = self.branches.get(response.branch)

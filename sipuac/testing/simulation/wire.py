@@ -94,15 +94,6 @@ class WireMessage:
         """The Request-URI."""
         return self.start.split(" ", 2)[1]
 
-    @property
-    def transaction(self) -> str:
-        """What a request, its retransmissions, its CANCEL and its ACK have in common.
-
-        RFC 3261 17.2.3: the branch and the sent-by of the top Via. Branches are unique
-        in a simulated world.
-        """
-        return self.branch
-
     def get(self, name: str) -> str:
         """The first value of a field, "" where there is none."""
         for key, value in self.rows:
@@ -114,9 +105,15 @@ class WireMessage:
         """All values of a field."""
         return [value for key, value in self.rows if key == name]
 
-    def with_rows(self, rows: Rows, start: str | None = None) -> WireMessage:
-        """The message with other header fields."""
-        return WireMessage(start or self.start, rows, self.body)
+    def forwarded(self, rows: Rows, branch: str) -> WireMessage:
+        """The message with other Via values, and more that identifies nothing."""
+        copy = WireMessage.__new__(WireMessage)
+        copy.start, copy.rows, copy.body = self.start, rows, self.body
+        copy.call_id, copy.branch = self.call_id, branch
+        copy.from_tag, copy.to_tag = self.from_tag, self.to_tag
+        copy.number, copy.method, copy.status = self.number, self.method, self.status
+        copy._octets = None
+        return copy
 
     def without_top_via(self) -> WireMessage:
         """A response as it is forwarded."""
@@ -125,7 +122,11 @@ class WireMessage:
             if name == "Via":
                 del rows[index]
                 break
-        return WireMessage(self.start, rows, self.body)
+        return self.forwarded(rows, branch_of(self._top_via(rows)))
+
+    @staticmethod
+    def _top_via(rows: Rows) -> str:
+        return next((value for name, value in rows if name == "Via"), "")
 
     def __str__(self) -> str:
         tags = f"{self.from_tag}/{self.to_tag}" if self.to_tag else self.from_tag

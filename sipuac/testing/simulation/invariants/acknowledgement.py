@@ -109,9 +109,9 @@ class Acknowledgement(Invariant):
         if message.branch in self.ledger.invites:
             return  # of a failure: the transaction's own
         key = (message.call_id, message.to_tag, message.number)
-        self.need(key in self._came, f"an ACK of no 2xx: {message}")
+        self.need(key in self._came, "an ACK of no 2xx", message)
         first = self._firsts.setdefault(key, message.octets)
-        self.need(first == message.octets, f"another ACK for the same 2xx: {message}")
+        self.need(first == message.octets, "another ACK for the same 2xx", message)
         since = self._owed.pop(key, None)
         if since is not None:
             waited = self.ledger.now - since

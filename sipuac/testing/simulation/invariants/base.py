@@ -13,6 +13,7 @@ from sipuac.testing.simulation.network import SimulatedNetwork
 from sipuac.testing.simulation.phone import Phone
 from sipuac.testing.simulation.scenario import Scenario
 from sipuac.testing.simulation.user import User
+from sipuac.testing.simulation.wire import WireMessage
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +60,14 @@ class Invariant(Watcher):
         self.ledger = view.ledger
         self._report = report
 
-    def need(self, condition: object, rule: str) -> None:
-        """Report a violation unless this is so."""
+    def need(
+        self, condition: object, rule: str, message: WireMessage | None = None
+    ) -> None:
+        """Report a violation unless this is so; `message` is what shows it."""
         if not condition:
-            self._report(f"{type(self).__name__}: {rule} ({self.ledger.now:.3f} s)")
+            what = "" if message is None else f": {message}"
+            name, now = type(self).__name__, self.ledger.now
+            self._report(f"{name}: {rule}{what} ({now:.3f} s)")
 
     def stepped(self) -> None:
         """A delayed call was made: look at what no message tells."""

@@ -15,10 +15,10 @@ class Bye(Invariant):
             return
         dialog = self.ledger.dialogs.get((message.call_id, message.to_tag))
         if dialog is None:
-            self.need(False, f"a BYE in no dialog: {message}")
+            self.need(False, "a BYE in no dialog", message)
             return
         is_between = dialog.success_at is not None and dialog.acked_at is None
-        self.need(not is_between, f"a BYE between 2xx and ACK: {message}")
+        self.need(not is_between, "a BYE between 2xx and ACK", message)
         is_answered = any(200 <= status < 300 for status in dialog.byes_answered)
-        self.need(not is_answered, f"a BYE after one that was answered: {message}")
-        self.need(len(dialog.byes) < 2, f"more than two BYEs in a dialog: {message}")
+        self.need(not is_answered, "a BYE after one that was answered", message)
+        self.need(len(dialog.byes) < 2, "more than two BYEs in a dialog", message)

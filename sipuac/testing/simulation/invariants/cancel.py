@@ -19,7 +19,7 @@ class Cancel(Invariant):
             return
         facts = self.ledger.invites.get(message.branch)
         if facts is None:
-            self.need(False, f"a CANCEL for no INVITE: {message}")
+            self.need(False, "a CANCEL for no INVITE", message)
             return
         self.need(facts.provisional_at is not None, "a CANCEL before any 1xx")
         self.need(facts.success_at is None, "a CANCEL after a 2xx")

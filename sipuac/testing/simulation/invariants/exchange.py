@@ -52,13 +52,13 @@ class OneExchange(Invariant):
         if is_ack and message.branch in self.ledger.invites:
             return
         if dialog.invite.has_offer:
-            self.need(not message.body, f"a second exchange: {message}")
+            self.need(not message.body, "a second exchange", message)
             return
         if message.body:
-            self.need(key not in self._answered, f"a second answer: {message}")
+            self.need(key not in self._answered, "a second answer", message)
             self._answered.add(key)
         elif is_ack and key in self._offered:
-            self.need(key in self._answered, f"an offer without an answer: {message}")
+            self.need(key in self._answered, "an offer without an answer", message)
 
     def _answer_sent(self, response: WireMessage) -> None:
         """We answered a request of the callee."""
@@ -70,4 +70,4 @@ class OneExchange(Invariant):
         # Over TCP the ACK may wait for a connection, and is on its way then.
         is_waiting = self.view.scenario.transport != "UDP"
         if not is_waiting or dialog.success_at is None:
-            self.need(False, f"the callee's offer was answered too early: {response}")
+            self.need(False, "the callee's offer was answered too early", response)

@@ -28,7 +28,7 @@ class NobodyElse(Invariant):
             self._forged, self._before = message, self._state()
             return
         self.view.figures["forged messages"] += 1
-        self.need(self._state() == self._before, f"a forgery changed a call: {message}")
+        self.need(self._state() == self._before, "a forgery changed a call", message)
         self._forged = self._before = None
 
     def _said(self, message: WireMessage) -> None:

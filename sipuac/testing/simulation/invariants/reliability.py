@@ -29,6 +29,6 @@ class Reliability(Invariant):
         if message.method != "PRACK" or message.status or not is_new:
             return
         name = (message.call_id, message.to_tag, message.get("RAck"))
-        self.need(name in self._came, f"a PRACK of nothing: {message}")
-        self.need(name not in self._named or not name[1], f"a second PRACK: {message}")
+        self.need(name in self._came, "a PRACK of nothing", message)
+        self.need(name not in self._named or not name[1], "a second PRACK", message)
         self._named.add(name)

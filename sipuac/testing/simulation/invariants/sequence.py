@@ -18,7 +18,7 @@ class Sequence(Invariant):
             return
         if message.method == "ACK":
             numbers = [facts.invite.number for facts in self.ledger.invites.values()]
-            self.need(message.number in numbers, f"an ACK with its own CSeq: {message}")
+            self.need(message.number in numbers, "an ACK with its own CSeq", message)
         else:
             rises = message.number > dialog.number
             self.need(rises, f"CSeq {message.number} after {dialog.number}: {message}")
