@@ -68,6 +68,7 @@ class PhoneDialog:
         self._own_invite: Ask | None = None
         self._pending: tuple[Request, IFlow, IDelayedCall] | None = None
         self._refusals: dict[int, Repeater] = {}
+        self._ignored: set[int] = set()
 
     @property
     def is_over(self) -> bool:
@@ -76,6 +77,11 @@ class PhoneDialog:
             repeater.is_running
             for repeater in (*self._unacked.values(), *self._refusals.values())
         )
+
+    @property
+    def is_asking(self) -> bool:
+        """Whether a re-INVITE of its own waits for its final response."""
+        return self._own_invite is not None
 
     # -- responses to the INVITE ----------------------------------------------------
 
@@ -161,6 +167,8 @@ class PhoneDialog:
             self._reply(request, flow, 481)
             return
         number = request.cseq.number
+        if number in self._ignored:
+            return  # it came again
         if number <= self._remote_cseq:
             # RFC 3261 12.2.2: lower than the remote sequence number: "the request is
             # out of order and MUST be rejected with a 500".
@@ -173,7 +181,9 @@ class PhoneDialog:
         replies = script.early_replies if self.state == "early" else script.replies
         if request.method in replies:
             status = replies[request.method]
-            if status is not None:
+            if status is None:
+                self._ignored.add(number)
+            else:
                 self._reply(request, flow, status, self._allow())
             return
         self._take(request, flow)
