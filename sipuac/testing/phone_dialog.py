@@ -167,7 +167,8 @@ class PhoneDialog:
             self._reply(request, flow, 481)
             return
         number = request.cseq.number
-        if number in self._ignored:
+        is_pending = self._pending is not None and self._pending[0] == request
+        if number in self._ignored or is_pending:
             return  # it came again
         if number <= self._remote_cseq:
             # RFC 3261 12.2.2: lower than the remote sequence number: "the request is
