@@ -126,6 +126,7 @@ class FlowCase(SynchronousTestCase):
         servers: Mapping[str, tuple[str, str]],
         hosts: Mapping[str, str],
         *,
+        moves: Mapping[str, tuple[str, str]] | None = None,
         actions: Mapping[str, Callable[[Invitation], Any]] | None = None,
         proxy: str | None = None,
         **options: Any,
@@ -136,6 +137,7 @@ class FlowCase(SynchronousTestCase):
             section: The section of RFC 3665.
             servers: What DNS says; see `Zone`.
             hosts: Where those are who speak to Alice, by the RFC's names of them.
+            moves: Who is somewhere else from the message of this label on.
             actions: What Alice's user does before the message of this label.
             proxy: Alice's outbound proxy.
             options: Of her call.
@@ -144,7 +146,10 @@ class FlowCase(SynchronousTestCase):
         self._invite_routes: dict[str | None, list[str]] = {}
         clock = Clock()
         network = MemoryNetwork(clock)
-        parties = {host: Party(network, host) for host in {*hosts.values()}}
+        moves = moves or {}
+        places = {*hosts.values(), *(host for _, host in moves.values())}
+        parties = {host: Party(network, host) for host in places}
+        where = dict(hosts)
         offer = next(s.message.body for s in flow if s.is_ours and s.message.body)
         self.endpoint = Endpoint(
             clock,
@@ -167,8 +172,10 @@ class FlowCase(SynchronousTestCase):
             if action is not None:
                 action(invitation)
             network.advance()
+            if step.label in moves:
+                where.update([moves[step.label]])
             with_whom = step.destination if step.is_ours else step.source
-            party = parties[hosts[with_whom]]
+            party = parties[where[with_whom]]
             if step.is_ours:
                 self.assertTrue(party.heard, f"{step.label} was not sent")
                 self.compare(step, party.heard.popleft())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sipuac.errors import Busy, Cancelled, NoAnswer
+from sipuac.ua.invitation import Invitation
 from tests.flows.flow_case import FlowCase
 
 SS1 = "ss1.atlanta.example.com"
@@ -23,6 +24,26 @@ class EstablishmentFlowTests(FlowCase):
         session = self.successResultOf(invitation.established)
         self.assertIn("m=audio 3456 ", session.remote_sdp)
         self.assertEqual(self.successResultOf(session.ended).by, "remote")
+
+    def test_reinvite(self) -> None:
+        """RFC 3665 section 3.7: "the media changes midway through the session".
+
+        Bob has a new address, where Alice sends her BYE: the proxy did not stay.
+        """
+
+        def hang_up(invitation: Invitation) -> None:
+            self.successResultOf(invitation.established).bye()
+
+        invitation = self.play(
+            "3.7",
+            {BILOXI: ("UDP", SS2), BOB: ("UDP", BOB), CHICAGO: ("UDP", CHICAGO)},
+            {"Proxy 2": SS2, "Bob": BOB},
+            moves={"F9": ("Bob", CHICAGO)},
+            actions={"F12": hang_up},
+        )
+        session = self.successResultOf(invitation.established)
+        self.assertIn("m=audio 47172 ", session.remote_sdp)
+        self.assertEqual(self.successResultOf(session.ended).by, "local")
 
 
 class FailureFlowTests(FlowCase):
