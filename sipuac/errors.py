@@ -220,6 +220,10 @@ class MediaRefused(CallFailed):
     """The media could not take the session description that the peer sent."""
 
 
+class SessionNotModified(CallFailed):
+    """Our change of a session was refused or lost; the session is what it was."""
+
+
 class MissingSessionDescription(CallFailed):
     """The 2xx left the offer/answer exchange open (RFC 3261 section 13.2.1)."""
 

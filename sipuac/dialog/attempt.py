@@ -214,6 +214,7 @@ class Attempt:
         if not self._is_resolved:
             self._is_resolved = True
             self._outbox.emit(Resolved())
-        if self.is_over and self.phase is not Phase.FORGOTTEN:
+        is_idle = self._set.reinvites.is_idle
+        if self.is_over and is_idle and self.phase is not Phase.FORGOTTEN:
             self.phase = Phase.FORGOTTEN
             self._outbox.emit(Forget())

@@ -19,11 +19,14 @@ from typing import ClassVar
 
 from sipuac.dialog.dialog import Dialog, DialogState
 from sipuac.dialog.fork_policy import BranchView
+from sipuac.dialog.modification import UnderWay
 from sipuac.dialog.reliable import ReliableOrder
 from sipuac.dialog.session_state import SessionMachine
+from sipuac.dialog.session_timer import SessionTimer
 from sipuac.machine import Transitions, step
 from sipuac.sdp.description import SessionDescription
 from sipuac.sdp.exchange import Exchange
+from sipuac.syntax.message import Message
 
 
 class BranchState(str, Enum):
@@ -91,7 +94,10 @@ class Branch:
         is_bye_confirmed: Whether the callee answered a BYE of ours with 2xx.
         is_acked: Whether its 2xx came, and was acknowledged.
         is_unwanted: Whether a 2xx of it gets ACK and BYE, whatever else happens.
-        allows_update: Whether its last Allow names UPDATE.
+        allows_update: Whether the callee's last Allow names UPDATE.
+        under_way: What changes the session of its call, and what waits to.
+        timer: The session timer of its call; None before it has one.
+        end_reason: Why we ended its call, where it was not the caller's wish.
         session: The session of its call; None where it has none.
         contact: The Contact field of its last response that had one.
         status: Status code of its last response; 0 before the first.
@@ -103,6 +109,7 @@ class Branch:
         "bye_number",
         "contact",
         "dialog",
+        "end_reason",
         "exchange",
         "fate",
         "is_acked",
@@ -118,6 +125,8 @@ class Branch:
         "state",
         "status",
         "tag",
+        "timer",
+        "under_way",
     )
 
     # fmt: off
@@ -166,6 +175,9 @@ class Branch:
         self.is_bye_confirmed = False
         self.is_unwanted = False
         self.allows_update = False
+        self.under_way = UnderWay()
+        self.timer: SessionTimer | None = None
+        self.end_reason: str | None = None
         self.contact: str | None = None
         self.status = 0
         self.fate = "ringing"
@@ -173,6 +185,11 @@ class Branch:
     def handle(self, event: BranchEvent) -> None:
         """Move, where the event means something in this state."""
         step(self, event)
+
+    def learn_allow(self, message: Message) -> None:
+        """Note whether UPDATE may be sent, where the callee says what it takes."""
+        if message.get("Allow") is not None:
+            self.allows_update = message.has_token("Allow", "UPDATE")
 
     @property
     def owes_ack(self) -> bool:

@@ -54,11 +54,14 @@ class Calls:
         branch.fate = "answered"
         self._outbox.report(Answered(response.status, branch.tag))
         self._outbox.emit(Take(branch.tag, response))
+        self._set.refreshes.begin(branch, response)
 
     # Media
 
     def apply_answer(self, branch: Branch) -> None:
         """Give the branch's answer to the media, or go on if it has it already."""
+        if self.is_refused_unfit(branch):
+            return
         if branch.media is MediaState.APPLIED:
             self._establish(branch)
         elif self._set.options.is_offerless:
@@ -97,10 +100,6 @@ class Calls:
         seconds = self._set.options.media_timeout
         self._outbox.start_timer(media_timer(branch.tag), seconds)
 
-    def media_is_late(self, branch: Branch) -> None:
-        """The media has neither taken nor refused what it was given in time."""
-        self.refused(branch, f"not done within {self._set.options.media_timeout:g} s")
-
     def answer_made(self, branch: Branch, answer: SessionDescription) -> None:
         """The media has answered: send that, and it runs."""
         self._outbox.stop_timer(media_timer(branch.tag))
@@ -109,24 +108,37 @@ class Calls:
 
     def replace_answer(self, branch: Branch) -> None:
         """The answer itself differs from its preview: the media is to have it."""
-        if branch.media is not MediaState.NONE and branch.remote is not None:
+        if branch.is_early and self.is_refused_unfit(branch):
+            return
+        # One that comes unfit with the 2xx is refused before the call is taken.
+        is_fit = self._set.exchanges.fault_of(branch) is None
+        if is_fit and branch.media is not MediaState.NONE and branch.remote is not None:
             branch.media = MediaState.APPLYING
             branch.moved_from = None
             self._outbox.emit(ReplaceAnswer(branch.tag, branch.remote))
 
-    def answer_applied(self, branch: Branch) -> None:
-        """The media has taken the answer that it was given."""
+    def answer_applied(
+        self, branch: Branch, local: SessionDescription | None = None
+    ) -> None:
+        """The media has taken the answer that it was given.
+
+        Args:
+            branch: Its branch.
+            local: Our description, where it is not that of the first exchange.
+        """
         self._outbox.stop_timer(media_timer(branch.tag))
         branch.media = MediaState.APPLIED
         self._set.forks.media_runs(branch)
-        self._establish(branch)
+        self._establish(branch, local)
 
-    def _establish(self, branch: Branch) -> None:
+    def _establish(
+        self, branch: Branch, local: SessionDescription | None = None
+    ) -> None:
         if branch.has_call and branch.session is not None and branch.remote is not None:
             branch.session.handle(SessionEvent.STANDS)
             branch.fate = "established"
             self._stood = self._stood or branch
-            self._outbox.emit(Establish(branch.tag, branch.remote))
+            self._outbox.emit(Establish(branch.tag, branch.remote, local))
             self._close_other_media(branch)
 
     def _close_other_media(self, branch: Branch) -> None:
@@ -138,15 +150,29 @@ class Calls:
     def refused(self, branch: Branch, message: str) -> None:
         """The media cannot take the answer, or the offer: that dialog is ended."""
         what = "offer" if self._set.options.is_offerless else "answer"
+        error = MediaRefused(f"the media refused the {what}: {message}")
+        self._refuse(branch, error, f"its {what} was refused by the media")
+
+    def is_refused_unfit(self, branch: Branch) -> bool:
+        """End this dialog if its answer does not fit our offer, without asking media.
+
+        Returns:
+            Whether it does not.
+        """
+        fault = self._set.exchanges.fault_of(branch)
+        if fault is not None:
+            error = MediaRefused(f"the answer does not fit our offer: {fault}")
+            self._refuse(branch, error, "its answer did not fit our offer")
+        return fault is not None
+
+    def _refuse(self, branch: Branch, error: MediaRefused, fate: str) -> None:
         self._set.endings.close_media(branch)
         self._set.forks.answer_refused(branch)
-        error = MediaRefused(f"the media refused the {what}: {message}")
-        if branch.has_call:
+        if not branch.is_early:
             self.undo(branch, error, 488)
             return
         self._set.attempt.refusal = error
         self._outbox.warn(str(error), branch.tag)
-        fate = f"its {what} was refused by the media"
         self._set.endings.end_early(branch, fate, "Not acceptable here", 488)
         self._set.forks.lost(branch)
 
@@ -179,15 +205,29 @@ class Calls:
         if self.taken is not None and self.taken.session is not None:
             self.session = self.taken.session
 
-    def end(self, branch: Branch, error: SipError) -> None:
-        """BYE a call, if this branch has one."""
+    def end(
+        self,
+        branch: Branch,
+        error: SipError,
+        reason: tuple[str, str] | None = None,
+        text: str | None = None,
+    ) -> None:
+        """BYE a call, if this branch has one.
+
+        Args:
+            branch: The branch.
+            error: How the attempt fails where the call does not stand yet.
+            reason: The field that says why, for the callee.
+            text: Why, for the caller.
+        """
         session = branch.session
         if not branch.has_call or session is None:
             return
         was_established = session.state is SessionState.ESTABLISHED
         session.handle(SessionEvent.ENDING)
-        branch.fate = "ended by us"
-        self._set.endings.bye(branch)
+        branch.fate = "ended by us" if text is None else f"ended by us: {text}"
+        branch.end_reason = text
+        self._set.endings.bye(branch, reason)
         if not was_established:
             session.handle(SessionEvent.OVER)
             self._lost_before_it_stood(branch, error)

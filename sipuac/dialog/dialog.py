@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from enum import Enum
 
+from sipuac.dialog.capabilities import SUPPORTED
 from sipuac.errors import LocalProtocolError, ParseError
 from sipuac.syntax.fields import NameAddress
 from sipuac.syntax.message import Request, Response
@@ -17,6 +18,7 @@ Headers = Iterable[tuple[str, str]]
 
 _CREDENTIALS = ("Authorization", "Proxy-Authorization")
 _TARGET_REFRESH = frozenset(["INVITE", "UPDATE"])
+_EXTENSIONS = ("Supported", "Require", "Proxy-Require")
 
 
 class DialogState(str, Enum):
@@ -42,6 +44,7 @@ class Dialog:
     __slots__ = (
         "_contact",
         "_credentials",
+        "_extensions",
         "_fallback_hop",
         "_from",
         "_invite_cseq",
@@ -80,6 +83,7 @@ class Dialog:
         self._credentials = [
             (name, value) for name in _CREDENTIALS for value in invite.get_all(name)
         ]
+        self._extensions = _extensions_of(invite)
         self.local_cseq = self._invite_cseq
         self.remote_cseq: int | None = None
         self.remote_target: Uri | None = None
@@ -123,9 +127,34 @@ class Dialog:
         return target is not None
 
     def refreshed_by(self, method: str, response: Response) -> None:
-        """Take the target that a 2xx to a target refresh request brings (12.2.1.2)."""
+        """Take the target that a 2xx to a target refresh request brings (12.2.1.2).
+
+        A reliable provisional response brings one too (RFC 6141 section 4.7).
+        """
         if method in _TARGET_REFRESH:
-            self.remote_target = self._target_of(response) or self.remote_target
+            self._take_target(response)
+
+    @property
+    def contact_rows(self) -> tuple[tuple[str, str], ...]:
+        """Our Contact, for the 2xx to a target refresh request of the peer."""
+        return () if self._contact is None else (("Contact", self._contact),)
+
+    def refreshed_by_peer(self, request: Request) -> None:
+        """Take the target of the peer's target refresh request: it gets its 2xx now.
+
+        RFC 6141 section 4.6; the route set stays as it is (RFC 3261 section 12.2).
+        """
+        if request.method in _TARGET_REFRESH:
+            self._take_target(request)
+
+    def _take_target(self, message: Request | Response) -> None:
+        try:
+            target = self._target_of(message)
+        except ParseError:
+            return  # a Contact that cannot be read is none
+        if target is not None:
+            self.remote_target = target
+            self._fallback_hop = None
 
     @staticmethod
     def _target_of(message: Request | Response) -> Uri | None:
@@ -173,6 +202,10 @@ class Dialog:
         fields = [*self._credentials, *headers]
         return self._request("ACK", self._invite_cseq, fields, body, False)
 
+    def ack_of(self, cseq: int) -> Request:
+        """The ACK of the 2xx to the re-INVITE with this CSeq number."""
+        return self._request("ACK", cseq, (), b"", False)
+
     def _request(
         self,
         method: str,
@@ -202,6 +235,12 @@ class Dialog:
             fields.append(("Contact", self._contact))
         if self._product is not None:
             fields.append(("User-Agent", self._product))
+        if method in _TARGET_REFRESH:
+            # RFC 4028 7.4: "The values of Supported, Require, and Proxy-Require used in
+            # the initial Session refresh request MUST be used."
+            fields.extend(self._extensions)
+        elif method != "ACK":
+            fields.append(("Supported", SUPPORTED))
         fields.extend(headers)
         return Request(method, target, fields, body)
 
@@ -216,6 +255,14 @@ class Dialog:
             return False
         self.remote_cseq = number
         return True
+
+
+def _extensions_of(invite: Request) -> list[tuple[str, str]]:
+    """What the INVITE supports and requires, session timers always (RFC 4028 7.1)."""
+    rows = [(name, value) for name in _EXTENSIONS for value in invite.get_all(name)]
+    if invite.has_token("Supported", SUPPORTED):
+        return rows
+    return [("Supported", SUPPORTED), *rows]
 
 
 def _hop_of(invite: Request) -> Uri:

@@ -6,33 +6,42 @@ The rest is in its parts: `attempt` knows how far the INVITE is, `forks` which d
 has the media and what is done about the others, `calls` what a 2xx becomes; `endings`
 ends a single dialog; `branch` is one dialog and what became of it. `exchanges` knows
 what a session description is, `reliability` and `acknowledgements` PRACK and ACK.
+What happens in a call that stands is in `modifications` and `peer_modifications`, which
+change it, in `refreshes`, which keeps it alive, and in `own_requests` and
+`peer_requests`. What the responses to the INVITE mean is in `invite_responses`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+
 from sipuac.dialog import outcome
 from sipuac.dialog.acknowledgements import Acknowledgements
 from sipuac.dialog.attempt import Attempt, Phase
-from sipuac.dialog.branch import Branch, BranchEvent, BranchState, MediaState
+from sipuac.dialog.branch import Branch, MediaState
 from sipuac.dialog.calls import Calls
-from sipuac.dialog.dialog import Dialog
-from sipuac.dialog.effects import Effect, Progress, RepeatAck, Reply
+from sipuac.dialog.effects import Effect, Progress
 from sipuac.dialog.endings import Endings
-from sipuac.dialog.events import InviteSent, Provisional, Trying
+from sipuac.dialog.events import InviteSent, Trying
 from sipuac.dialog.exchanges import Exchanges
 from sipuac.dialog.forks import Forks
+from sipuac.dialog.invite_responses import InviteResponses
+from sipuac.dialog.modification import Purpose, Wish
+from sipuac.dialog.modifications import Modifications
 from sipuac.dialog.options import InviteOptions
 from sipuac.dialog.outbox import Outbox
-from sipuac.dialog.peer_requests import answer_to
+from sipuac.dialog.own_requests import OwnRequests
+from sipuac.dialog.peer_modifications import PeerModifications
+from sipuac.dialog.peer_requests import PeerRequests
+from sipuac.dialog.refreshes import Refreshes
+from sipuac.dialog.reinvites import ReInvites
 from sipuac.dialog.reliability import Reliability
-from sipuac.dialog.reliable import Verdict
 from sipuac.dialog.requests import Requests
 from sipuac.dialog.session_state import SessionEvent, SessionMachine
 from sipuac.dialog.timers import DialogTimer
-from sipuac.errors import Cancelled, ParseError, RemoteProtocolError, Unreachable
+from sipuac.errors import Cancelled, Unreachable
 from sipuac.sdp.description import SessionDescription
-from sipuac.sdp.patterns import Carrier
-from sipuac.syntax.message import Request, Response, response_to
+from sipuac.syntax.message import Request, Response
 
 
 class DialogSet:
@@ -43,7 +52,8 @@ class DialogSet:
         options: What was asked of it.
         branches: Every dialog by its To tag, in the order in which they showed.
         outbox, requests, acknowledgements, endings, exchanges, reliability, attempt,
-            calls, forks: Its parts.
+            calls, forks, responses, modifications, reinvites, peer_modifications,
+            refreshes, own_requests, peer_requests: Its parts.
     """
 
     __slots__ = (
@@ -55,25 +65,47 @@ class DialogSet:
         "exchanges",
         "forks",
         "invite",
+        "modifications",
         "options",
         "outbox",
+        "own_requests",
+        "peer_modifications",
+        "peer_requests",
+        "refreshes",
+        "reinvites",
         "reliability",
         "requests",
+        "responses",
     )
 
-    def __init__(self, invite: Request, options: InviteOptions) -> None:
+    def __init__(
+        self,
+        invite: Request,
+        options: InviteOptions,
+        chance: Callable[[], float] = lambda: 0.5,
+    ) -> None:
+        """Args: `chance`: random numbers, at least 0 and below 1."""
         self.invite = invite
         self.options = options
         self.branches: dict[str, Branch] = {}
         self.outbox = Outbox()
         self.requests = Requests(self.outbox)
         self.acknowledgements = Acknowledgements(self.outbox, self.requests)
-        self.endings = Endings(self.outbox, self.requests, self.acknowledgements)
+        self.endings = Endings(
+            self.outbox, self.requests, self.acknowledgements, self._stop_changes
+        )
         self.exchanges = Exchanges(self)
         self.reliability = Reliability(self)
         self.attempt = Attempt(self)
         self.calls = Calls(self)
         self.forks = Forks(self)
+        self.responses = InviteResponses(self)
+        self.reinvites = ReInvites(self)
+        self.modifications = Modifications(self, chance)
+        self.peer_modifications = PeerModifications(self, chance)
+        self.refreshes = Refreshes(self)
+        self.own_requests = OwnRequests(self)
+        self.peer_requests = PeerRequests(self)
 
     @property
     def phase(self) -> Phase:
@@ -103,7 +135,7 @@ class DialogSet:
     def response_received(self, response: Response) -> list[Effect]:
         """A response that the INVITE transaction passes up, or a stray 2xx."""
         if response.is_success:
-            self._success(response)
+            self.responses.success(response)
         elif not self.attempt.is_open:
             # A second refusal is acknowledged by the transaction alone (13.2.2.3).
             return []
@@ -112,7 +144,7 @@ class DialogSet:
             self.outbox.emit(Progress(response))
             self.attempt.proceed()
         elif response.is_provisional:
-            self._provisional(response)
+            self.responses.provisional(response)
         else:
             self.attempt.reject(response)
         return self._finish()
@@ -127,7 +159,7 @@ class DialogSet:
         """A timer that was asked for has run out."""
         if not self.outbox.timer_fired(timer):
             return []
-        timer, _, tag = timer.partition(" ")
+        timer, _, name = timer.partition(" ")
         if timer == DialogTimer.ANSWER:
             self.attempt.close(outcome.answer_timeout(self.options.answer_timeout))
         elif timer == DialogTimer.CANCEL:
@@ -138,9 +170,25 @@ class DialogSet:
             self.forks.hold_is_over()
         elif timer == DialogTimer.GRACE:
             self.forks.grace_is_over()
-        elif timer == DialogTimer.MEDIA:
-            self.calls.media_is_late(self.branches[tag])
+        elif timer == DialogTimer.REINVITE:
+            self.reinvites.limit_is_over(int(name))
+        else:
+            self._fire_of(self.branches[name], timer)
         return self._finish()
+
+    def _fire_of(self, branch: Branch, timer: str) -> None:
+        """A timer of one branch has run out."""
+        if timer == DialogTimer.MEDIA:
+            seconds = self.options.media_timeout
+            self._media_refused(branch, f"not done within {seconds:g} s", is_late=True)
+        elif timer == DialogTimer.RETRY:
+            self.modifications.retry(branch)
+        elif timer == DialogTimer.REPEAT:
+            self.peer_modifications.repeat(branch)
+        elif timer == DialogTimer.ACK:
+            self.peer_modifications.ack_is_missing(branch)
+        else:
+            self.refreshes.fire(branch, timer)
 
     def hang_up(self, message: str = "cancelled by the caller") -> list[Effect]:
         """End everything in whichever way is right (RFC 3261 section 15).
@@ -176,21 +224,17 @@ class DialogSet:
         return self._finish()
 
     def request_received(self, request: Request) -> list[Effect]:
-        """The callee sends a request in one of the dialogs.
+        """The callee sends a request in one of the dialogs, perhaps an ACK.
 
         Raises:
             ParseError: It cannot be read; its `status_hint` is the answer.
         """
-        branch = self.branches.get(request.from_tag or "")
-        if request.method == "ACK":
-            return []
-        if branch is None or request.to_tag != branch.dialog.local_tag:
-            self.outbox.emit(Reply(request, response_to(request, 481)))
-            return self._finish()
-        response = answer_to(branch.dialog, request)
-        self.outbox.emit(Reply(request, response))
-        if request.method == "BYE" and response.is_success:
-            self._ended_by_callee(branch, request)
+        self.peer_requests.received(request)
+        return self._finish()
+
+    def cancel_received(self, cancel: Request) -> list[Effect]:
+        """The callee cancels a re-INVITE of its own."""
+        self.peer_modifications.cancel_received(cancel)
         return self._finish()
 
     def request_finished(
@@ -205,16 +249,31 @@ class DialogSet:
             elif method == "PRACK":
                 self.reliability.prack_finished(branch, result)
             else:
-                if isinstance(result, Response) and result.is_success:
-                    branch.dialog.refreshed_by(method, result)
-                self.forks.probe_finished(branch, number, method, result)
+                self._other_finished(branch, number, method, result)
         return self._finish()
+
+    def _other_finished(
+        self, branch: Branch, number: int, method: str, result: Response | Unreachable
+    ) -> None:
+        if isinstance(result, Response):
+            branch.learn_allow(result)
+            if result.is_success:
+                branch.dialog.refreshed_by(method, result)
+        if self.own_requests.finished(branch, number, method, result):
+            return
+        if not self.modifications.update_finished(branch, number, result):
+            self.forks.probe_finished(branch, number, method, result)
+
+    # What the media says
 
     def media_applied(self, tag: str) -> list[Effect]:
         """The media of this branch has its answer."""
         branch = self.branches.get(tag)
-        if branch is not None and branch.media is MediaState.APPLYING:
-            self.calls.answer_applied(branch)
+        if branch is None or self.modifications.media_applied(branch):
+            return self._finish()
+        if not self.peer_modifications.media_applied(branch):
+            if branch.media is MediaState.APPLYING:
+                self.calls.answer_applied(branch)
         return self._finish()
 
     def answer_made(self, tag: str, answer: SessionDescription) -> list[Effect]:
@@ -222,167 +281,77 @@ class DialogSet:
         branch = self.branches.get(tag)
         if branch is not None and branch.media is MediaState.APPLYING:
             self.calls.answer_made(branch, answer)
+        elif branch is not None:
+            self.peer_modifications.answer_made(branch, answer)
+        return self._finish()
+
+    def offer_made(self, tag: str, offer: SessionDescription) -> list[Effect]:
+        """The media of this branch has made a new offer."""
+        branch = self.branches.get(tag)
+        if branch is not None and not self.modifications.offer_made(branch, offer):
+            self.peer_modifications.offer_made(branch, offer)
         return self._finish()
 
     def media_refused(self, tag: str, message: str) -> list[Effect]:
-        """The media of this branch cannot take its answer, or the callee's offer."""
+        """The media of this branch cannot do what it was asked for."""
         branch = self.branches.get(tag)
-        if branch is not None and branch.media is MediaState.APPLYING:
-            self.calls.refused(branch, message)
+        if branch is not None:
+            self._media_refused(branch, message)
         return self._finish()
 
-    # Provisional responses
-
-    def _provisional(self, response: Response) -> None:
-        tag = response.to_tag
-        branch = None if tag is None else self.branches.get(tag)
-        verdict = self.reliability.judge(branch, response)
-        if verdict is Verdict.UNRELIABLE or verdict is Verdict.IN_ORDER:
-            self._process(response, branch, is_reliable=verdict is Verdict.IN_ORDER)
-        else:
-            self.attempt.proceed()
-
-    def _process(
-        self, response: Response, branch: Branch | None, *, is_reliable: bool
+    def _media_refused(
+        self, branch: Branch, message: str, *, is_late: bool = False
     ) -> None:
-        """A provisional response that is to be processed."""
-        tag = response.to_tag
-        is_199 = response.status == 199
-        # A reliable 199 wants its PRACK even where its dialog was not known (RFC 6228).
-        is_new = branch is None and tag is not None and (is_reliable or not is_199)
-        self.outbox.report(
-            Provisional(response.status, response.reason, tag, reliable=is_reliable)
-        )
-        if tag is None and is_reliable:
-            self.outbox.warn("no PRACK can be sent: the response has no To tag")
-        if tag is None or is_new or (branch is not None and branch.is_early):
-            self.outbox.emit(Progress(response))
-        elif branch is None:
-            self.outbox.warn("a 199 of an unknown early dialog is discarded", tag)
-        self.attempt.proceed()
-        if is_new and tag is not None:
-            branch = self._new_branch(tag)
-            branch.order.judge(response)
-        if branch is None or not branch.is_early:
+        if self.modifications.media_refused(branch, message):
             return
-        if is_199 and not is_reliable:
-            self._terminated(branch, response)
+        if branch.media is MediaState.APPLYING:
+            self.calls.refused(branch, message)
         else:
-            self._progressed(branch, response, is_new, is_reliable)
+            self.peer_modifications.media_refused(branch, message, is_late=is_late)
 
-    def _new_branch(self, tag: str) -> Branch:
-        dialog = Dialog(self.invite, tag or None)
-        exchange = self.exchanges.begin()
-        branch = Branch(tag, len(self.branches) + 1, dialog, exchange)
-        self.branches[tag] = branch
-        return branch
+    # Changes of a session that stands
 
-    def _progressed(
-        self, branch: Branch, response: Response, is_new: bool, is_reliable: bool
-    ) -> None:
-        try:
-            branch.dialog.learn(response)
-        except ParseError as error:
-            self.outbox.warn(f"Record-Route cannot be read: {error}", branch.tag)
-        branch.contact = response.get("Contact") or branch.contact
-        branch.status = response.status
-        if response.get("Allow") is not None:
-            branch.allows_update = response.has_token("Allow", "UPDATE")
-        # Where no PRACK can be sent, nothing that it would have to answer counts.
-        can_prack = is_reliable and branch.dialog.remote_target is not None
-        carrier = Carrier.RELIABLE if can_prack else Carrier.PROVISIONAL
-        has_brought = self.exchanges.take(branch, response, carrier)
-        if is_reliable:
-            self._acknowledge_provisional(branch, response, has_brought)
-        if response.status == 199:
-            self._terminated(branch, response)
-        elif not self.attempt.is_closing:
-            self.forks.progressed(branch, response, is_new, has_brought)
+    def modify(self, tag: str, token: int, is_held: bool | None = None) -> list[Effect]:
+        """Offer the session anew; held or not, or as it is. Ends in `RequestDone`."""
+        wish = Wish(Purpose.MODIFY, token, is_held)
+        self.modifications.ask(self.branches.get(tag), wish)
+        return self._finish()
 
-    def _acknowledge_provisional(
-        self, branch: Branch, response: Response, has_brought: bool
-    ) -> None:
-        has_offer = self.options.is_offerless and has_brought
-        self.acknowledgements.prack(branch, response, has_offer=has_offer)
-        if not has_offer:
-            if self.options.is_offerless and branch.remote is None:
-                message = "the first reliable response should have made the offer"
-                self.outbox.warn(message, branch.tag)
-        elif self.attempt.is_closing or response.status == 199:
-            self.acknowledgements.refuse(branch)
-        else:
-            self.calls.make_answer(branch)
+    def refresh(self, tag: str, token: int) -> list[Effect]:
+        """Refresh the session and the target; ends in `RequestDone`."""
+        wish = Wish(Purpose.REFRESH, token)
+        self.modifications.ask(self.branches.get(tag), wish)
+        return self._finish()
 
-    def _terminated(self, branch: Branch, response: Response) -> None:
-        """A 199: that early dialog ends, no other (RFC 6228 section 4)."""
-        causes = [str(r.cause) for r in response.reasons if r.cause is not None]
-        code = causes[0] if causes else "unknown"
-        # PRACK is the one request that may follow a 199 (RFC 6228 section 7).
-        self.acknowledgements.refuse(branch)
-        self.endings.early_gone(branch, "199", f"ended by 199, status {code}")
-        self.forks.lost(branch)
-
-    # 2xx
-
-    def _success(self, response: Response) -> None:
-        tag = response.to_tag or ""
+    def send_request(
+        self,
+        tag: str,
+        token: int,
+        method: str,
+        headers: Iterable[tuple[str, str]] = (),
+        body: bytes = b"",
+    ) -> list[Effect]:
+        """Send a request of the application in this dialog; ends in `RequestDone`."""
         branch = self.branches.get(tag)
-        if self.phase is Phase.FORGOTTEN:
-            return
-        if branch is not None and branch.is_acked:
-            # An ACK that waits for the media goes out as soon as it can.
-            if not branch.owes_ack:
-                self.outbox.emit(RepeatAck(tag))
-            return
-        if self.attempt.is_over:
-            # RFC 3261 13.2.2.4: 64*T1 after the first one "no more new 2xx responses
-            # are expected to arrive".
-            return
-        is_new = branch is None
-        if branch is None:
-            branch = self._new_branch(tag)
-        self.attempt.accept()
-        has_target = branch.dialog.confirm(response)
-        branch.contact = response.get("Contact") or branch.contact
-        branch.status = response.status
-        branch.handle(BranchEvent.CONFIRMED)
-        is_wanted = not (branch.is_unwanted or self.attempt.is_closing)
-        if self.options.is_offerless:
-            has_brought = self.exchanges.take(branch, response, Carrier.FINAL)
-            self.acknowledgements.ack(branch, has_offer=has_brought)
-        else:
-            self.acknowledgements.ack(branch, has_offer=False)
-            if is_wanted:
-                self.exchanges.take(branch, response, Carrier.FINAL)
-        if not is_wanted:
-            self._release(branch)
-        elif not has_target:
-            error = RemoteProtocolError("the 2xx has no usable Contact")
-            self.calls.undo(branch, error, 400)
-        elif branch.remote is None:
-            self.calls.undo(branch, outcome.no_description(response), 488)
-        else:
-            self.forks.answered(branch, response, is_new)
+        self.own_requests.send(branch, token, method, tuple(headers), body)
+        return self._finish()
 
-    def _release(self, branch: Branch) -> None:
-        """A 2xx of a dialog that is not to be the session: BYE."""
-        fate = "answered, but was no longer wanted"
-        self.endings.release(branch, fate, "The call is no longer wanted")
-        if self.attempt.closing is not None:
-            self.attempt.fail(self.attempt.closing)
-        elif self.taken is None:
-            self.forks.ended_one_answered()
+    def reinvite_response(self, number: int, response: Response) -> list[Effect]:
+        """A response to a re-INVITE of ours, each one that comes."""
+        self.reinvites.response_received(number, response)
+        return self._finish()
 
-    def _ended_by_callee(self, branch: Branch, bye: Request) -> None:
-        if branch.state is BranchState.STANDING:
-            self.calls.ended_by_callee(branch, bye)
-        elif branch.is_early:
-            branch.is_unwanted = True
-            fate = "the callee ended the early dialog"
-            self.endings.early_gone(branch, "BYE", fate)
-            self.forks.lost(branch)
-        else:
-            self.endings.closed_without_a_word(branch)
+    def reinvite_failed(self, number: int, error: Unreachable) -> list[Effect]:
+        """A re-INVITE of ours will have no final response."""
+        self.reinvites.failed(number, error)
+        return self._finish()
+
+    def _stop_changes(self, branch: Branch) -> None:
+        """The dialog of this branch is over, or about to be."""
+        self.reinvites.abandon(branch)
+        self.modifications.abandon(branch)
+        self.peer_modifications.abandon(branch)
+        self.refreshes.end(branch)
 
     def _finish(self) -> list[Effect]:
         self.attempt.settle()

@@ -19,18 +19,26 @@ from sipuac.syntax.uri import Uri
 
 @dataclass(frozen=True, slots=True)
 class SendAck:
-    """Send the ACK of this branch's 2xx, straight to the transport."""
+    """Send the ACK of this branch's 2xx, straight to the transport.
+
+    Of a 2xx to a re-INVITE where its CSeq number is given.
+    """
 
     branch: str
     ack: Request
     next_hop: Uri
+    cseq: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class RepeatAck:
-    """Send the very ACK of this branch again: its 2xx was retransmitted."""
+    """Send the very ACK of this branch again: its 2xx was retransmitted.
+
+    `cseq` is as of `SendAck`.
+    """
 
     branch: str
+    cseq: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +56,34 @@ class SendInDialog:
 
 
 @dataclass(frozen=True, slots=True)
+class SendReInvite:
+    """Send a re-INVITE in this branch's dialog, after all that was sent in it before.
+
+    Each response goes to `DialogSet.reinvite_response` with the number given here, and
+    why there is none to `DialogSet.reinvite_failed`.
+    """
+
+    branch: str
+    number: int
+    request: Request
+    next_hop: Uri
+
+
+@dataclass(frozen=True, slots=True)
+class CancelReInvite:
+    """Send a CANCEL of the re-INVITE with this number."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class AbandonReInvite:
+    """End the transaction of the re-INVITE with this number: no answer will come."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
 class SendCancel:
     """Send the one CANCEL of the INVITE, with these fields added."""
 
@@ -61,7 +97,7 @@ class AbandonInvite:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """Answer the peer's request."""
+    """Answer the peer's request; a 2xx to an INVITE is sent again by another one."""
 
     request: Request
     response: Response
@@ -69,7 +105,7 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class ApplyAnswer:
-    """Give this answer to the media of this branch, opening it first.
+    """Give this answer to the media of this branch, opening it where it is not open.
 
     The outcome goes to `DialogSet.media_applied` or `media_refused`.
     """
@@ -82,7 +118,8 @@ class ApplyAnswer:
 class MakeAnswer:
     """Ask the media of this branch for its answer to the callee's offer.
 
-    It is opened first. The outcome goes to `DialogSet.answer_made` or `media_refused`.
+    It is opened where it is not open. The outcome goes to `DialogSet.answer_made` or
+    `media_refused`.
     """
 
     branch: str
@@ -110,6 +147,38 @@ class MoveMedia:
     from_branch: str
     branch: str
     answer: SessionDescription
+
+
+@dataclass(frozen=True, slots=True)
+class MakeOffer:
+    """Ask the open media of this branch for a new offer, held or not.
+
+    The outcome goes to `DialogSet.offer_made` or `media_refused`; then follows
+    `ApplyAnswer` or `Rollback`.
+    """
+
+    branch: str
+    is_held: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MakeFreshOffer:
+    """Ask for an offer as of a new call, for a branch whose media is not open.
+
+    As `MakeOffer`; the answer opens it.
+    """
+
+    branch: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rollback:
+    """The media of this branch goes back to the last completed exchange (RFC 6141).
+
+    What it works on is given up. No harm where nothing was changed since.
+    """
+
+    branch: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,11 +214,39 @@ class Take:
 class Establish:
     """The call of this branch stands: media has both descriptions.
 
-    `remote` is the callee's: its answer, or its offer.
+    `remote` is the callee's: its answer, or its offer. `local` is ours where it is not
+    that of the first exchange.
     """
 
     branch: str
     remote: SessionDescription
+    local: SessionDescription | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Modified:
+    """The session of this branch has other descriptions now, from whichever side."""
+
+    branch: str
+    local: SessionDescription
+    remote: SessionDescription
+    is_held: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DeliverRequest:
+    """Hand a request of the peer, which is answered, to the delegate."""
+
+    branch: str
+    request: Request
+
+
+@dataclass(frozen=True, slots=True)
+class RequestDone:
+    """What the application asked for with this token is done, or is not to be had."""
+
+    token: int
+    result: Response | SipError | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +282,9 @@ Effect = (
     | SendAck
     | RepeatAck
     | SendInDialog
+    | SendReInvite
+    | CancelReInvite
+    | AbandonReInvite
     | SendCancel
     | AbandonInvite
     | Reply
@@ -192,11 +292,17 @@ Effect = (
     | MakeAnswer
     | ReplaceAnswer
     | MoveMedia
+    | MakeOffer
+    | MakeFreshOffer
+    | Rollback
     | CloseMedia
     | Report
     | Progress
     | Take
     | Establish
+    | Modified
+    | DeliverRequest
+    | RequestDone
     | EndSession
     | FailInvite
     | Resolved

@@ -7,6 +7,8 @@ is remembered, because its 2xx may still come.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from sipuac.dialog import outcome
 from sipuac.dialog.acknowledgements import Acknowledgements
 from sipuac.dialog.branch import Branch, BranchEvent, BranchState, MediaState
@@ -23,14 +25,20 @@ from sipuac.syntax.message import Response
 class Endings:
     """Ends the dialogs of one INVITE, each by itself."""
 
-    __slots__ = ("_acknowledgements", "_outbox", "_requests")
+    __slots__ = ("_acknowledgements", "_outbox", "_requests", "_stop_changes")
 
     def __init__(
-        self, outbox: Outbox, requests: Requests, acknowledgements: Acknowledgements
+        self,
+        outbox: Outbox,
+        requests: Requests,
+        acknowledgements: Acknowledgements,
+        stop_changes: Callable[[Branch], None],
     ) -> None:
+        """Args: `stop_changes`: ends all that changes the session of a branch."""
         self._outbox = outbox
         self._requests = requests
         self._acknowledgements = acknowledgements
+        self._stop_changes = stop_changes
 
     # An end of ours
 
@@ -98,7 +106,7 @@ class Endings:
         was_terminating = session.state is SessionState.TERMINATING
         session.handle(SessionEvent.OVER)
         if was_terminating:
-            self._outbox.emit(EndSession(branch.tag, "local"))
+            self._outbox.emit(EndSession(branch.tag, "local", branch.end_reason))
 
     # An end that is not ours
 
@@ -139,6 +147,7 @@ class Endings:
 
         An offer that it has not answered gets the refusing answer.
         """
+        self._stop_changes(branch)
         self._acknowledgements.refuse(branch)
         self._outbox.stop_timer(media_timer(branch.tag))
         if branch.media is not MediaState.NONE:

@@ -135,6 +135,57 @@ class Established(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class SessionModified(Event):
+    """The session has changed; `by` is "local" or "remote", `method` what did it."""
+
+    event: ClassVar[str] = "session-modified"
+    to_tag: str
+    by: str
+    method: str
+    local_sdp: str
+    remote_sdp: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModificationFailed(Event):
+    """A change of the session was refused or lost; the session is what it was.
+
+    `status` is that of the response that said so, None where there was none.
+    """
+
+    event: ClassVar[str] = "modification-failed"
+    to_tag: str
+    by: str
+    method: str
+    status: int | None
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRefreshed(Event):
+    """The session goes on unchanged.
+
+    `interval` is that of its session timer in seconds, None where it has none.
+    """
+
+    event: ClassVar[str] = "session-refreshed"
+    to_tag: str
+    by: str
+    method: str
+    interval: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class RequestReceived(Event):
+    """The callee sent an INFO, MESSAGE or NOTIFY in its dialog."""
+
+    event: ClassVar[str] = "request-received"
+    to_tag: str
+    method: str
+    content_type: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class RedirectedTo(Event):
     """A 3xx came, with these URIs."""
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from sipuac.dialog.branch import Branch
 from sipuac.dialog.descriptions import description_of
 from sipuac.errors import NegotiationError
+from sipuac.sdp.checks import check_streams
 from sipuac.sdp.description import SessionDescription
 from sipuac.sdp.difference import difference
 from sipuac.sdp.exchange import Exchange
@@ -37,6 +38,21 @@ class Exchanges:
         exchange = Exchange(keeps_preview=self._set.options.answer == "first")
         exchange.sent(Carrier.INVITE, self._offer)
         return exchange
+
+    def fault_of(self, branch: Branch) -> str | None:
+        """Why the callee's answer cannot be used with our offer; None where it can.
+
+        RFC 3264 section 6: "For each "m=" line in the offer, there MUST be a
+        corresponding "m=" line in the answer." No media is asked about one that has
+        them not.
+        """
+        if self._offer is None or branch.remote is None:
+            return None
+        try:
+            check_streams(self._offer, branch.remote)
+        except NegotiationError as error:
+            return str(error)
+        return None
 
     def take(self, branch: Branch, response: Response, carrier: Carrier) -> bool:
         """Take the session description of a response for what it is, if it has one.

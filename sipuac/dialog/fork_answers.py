@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sipuac.dialog.branch import Branch, BranchState
+from sipuac.dialog.branch import Branch, BranchState, MediaState
 from sipuac.dialog.fork_grace import ForkGrace
 from sipuac.dialog.fork_policy import Action, AnsweredLater, ExtraAnswered
 from sipuac.errors import InviteForked, SipError
@@ -37,6 +37,8 @@ class ForkAnswers:
         """A first 2xx came in a dialog, with everything that makes a call."""
         forks = self._forks
         forks.vigil.drop(branch)
+        if self._set.calls.is_refused_unfit(branch):
+            return
         view = forks.counsel.view_of(branch)
         if self._set.taken is not None:
             forks.consult(AnsweredLater(view), response)
@@ -46,7 +48,7 @@ class ForkAnswers:
             if is_new and len(self._set.branches) > 1:
                 forks.counsel.report(branch, Action.TAKE, response)
             self._take(branch, response)
-        elif forks.media is not None:
+        else:
             forks.consult(ExtraAnswered(view), response)
         if branch.state is BranchState.STANDING and branch.session is None:
             self._release(branch, response)
@@ -65,9 +67,12 @@ class ForkAnswers:
             self._set.attempt.fail_everything(InviteForked("the INVITE forked"))
         elif not is_standing or branch.session is not None or response is None:
             return
-        elif action is Action.TAKE and is_first and self._can_take():
+        elif action is Action.TAKE and is_first and self._can_take(branch):
             report(branch, action, response)
             self._take(branch, response)
+        elif is_first and self._can_adopt(branch, action):
+            report(branch, Action.ADOPT, response)
+            self._take(branch, response, is_adopted=True)
         elif action is Action.KEEP and not is_first and self._can_keep_several():
             report(branch, action, response)
             self._set.calls.take(branch, response)
@@ -80,22 +85,42 @@ class ForkAnswers:
         options = self._set.options
         return options.can_fork_offer and not options.is_offerless
 
-    def _can_take(self) -> bool:
+    def _can_take(self, branch: Branch) -> bool:
+        """Whether the media can have this answer to our one offer."""
+        if self._forks.media is None:
+            return self._dialog.is_open_to(branch)
         options = self._set.options
-        is_free = self._forks.media is None or options.can_replace_answer
-        return is_free or options.can_fork_offer
+        return options.can_replace_answer or options.can_fork_offer
 
-    def _take(self, branch: Branch, response: Response) -> None:
-        """The call is this one, with the media."""
+    def _can_adopt(self, branch: Branch, action: Action) -> bool:
+        """Whether a fresh offer in a re-INVITE makes this answer a call.
+
+        That is for the policy to say, but for a branch that is no extra, because the
+        media dialog that our offer is spent on was found dead.
+        """
+        is_wanted = action is Action.ADOPT or (
+            action is Action.TAKE and self._forks.media is None
+        )
+        has_none = branch.media is MediaState.NONE
+        return is_wanted and has_none and not self._set.options.is_offerless
+
+    def _take(
+        self, branch: Branch, response: Response, *, is_adopted: bool = False
+    ) -> None:
+        """The call is this one, with the media or with a fresh offer for it."""
         forks = self._forks
         newcomers = [self._set.branches[tag] for tag in forks.vigil.stop()]
         self._grace.forget()
         self._set.calls.take(branch, response)
-        if forks.media is None or forks.media is branch or not self._moves_media():
+        if is_adopted:
+            self._dialog.set(branch)
+            self._set.modifications.adopt(branch)
+        elif forks.media is None or forks.media is branch or not self._moves_media():
             self._dialog.choose(branch)
         else:
             self._dialog.move(branch)
-        self._set.calls.await_media(branch)
+        if not is_adopted:
+            self._set.calls.await_media(branch)
         for newcomer in newcomers:
             if newcomer.is_early:
                 forks.counsel.report(newcomer, Action.CANCEL_EXTRA, None)
@@ -146,10 +171,8 @@ class ForkAnswers:
         media = self._forks.media
         if media is not None:
             return media.is_early
-        return any(
-            branch.is_early and self._dialog.is_open_to(branch)
-            for branch in self._set.branches.values()
-        )
+        # One that our offer is spent for can be adopted.
+        return any(branch.is_early for branch in self._set.branches.values())
 
     def grace_is_over(self) -> None:
         """Nobody else answered in time."""

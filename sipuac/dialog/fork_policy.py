@@ -91,7 +91,11 @@ class Action(str, Enum):
     COLLECT = "collect"
     """Give its answer a media session of its own, beside those of the others."""
     TAKE = "take"
-    """Take the call here, with the media."""
+    """Take the call here, with the media. Where no other dialog has the media, but our
+    offer is spent on one that is gone, that is done as `ADOPT`."""
+    ADOPT = "adopt"
+    """Take the call here, and make the callee a fresh offer in a re-INVITE: for media
+    that can use our first one in the media dialog only."""
     RELEASE = "release"
     """ACK its 2xx and BYE it."""
     KEEP = "keep"
@@ -199,6 +203,36 @@ class CancelExtras:
 
 
 @dataclass(frozen=True, slots=True)
+class Adopt:
+    """Extras with an answer are ended, and whoever answers first has the call.
+
+    Where the media cannot take that answer, the call is saved by a re-INVITE with a
+    fresh offer; the old media dialog is ended. Those that only ring are left alone,
+    whatever `extra_ringing` says.
+    """
+
+    name: str = "adopt"
+    needs_early_media: bool = True
+    needs_replaceable_answer: bool = False
+    needs_forkable_offer: bool = False
+
+    def decide(self, event: ForkEvent, view: DialogSetView) -> Sequence[Decision]:
+        """See `ForkPolicy`."""
+        tag = event.branch.to_tag
+        if isinstance(event, ExtraShowed):
+            has_answer = event.branch.has_answer
+            action = Action.CANCEL_EXTRA if has_answer else Action.LEAVE
+            return (Decision(action, tag),)
+        if isinstance(event, AnsweredLater):
+            return (Decision(Action.RELEASE, tag),)
+        if view.media_tag is None:
+            return (Decision(Action.TAKE, tag),)
+        can_take = view.can_replace_answer or view.can_fork_offer
+        taken = Decision(Action.TAKE if can_take else Action.ADOPT, tag)
+        return (taken, Decision(Action.CANCEL_EXTRA, view.media_tag))
+
+
+@dataclass(frozen=True, slots=True)
 class Follow:
     """The media moves to the newest answer."""
 
@@ -273,6 +307,7 @@ POLICIES: dict[str, ForkPolicy] = {
         FirstAnswer(),
         KeepAll(),
         CancelExtras(),
+        Adopt(),
         Follow(),
         Collect(),
         FailOnFork(),

@@ -74,6 +74,8 @@ class MediaDialog:
         It gets that one's session, with its own answer; one that has a session of its
         own keeps it.
         """
+        if self._set.calls.is_refused_unfit(branch):
+            return
         before = self.branch
         self.set(branch)
         if before is None or before is branch or branch.remote is None:

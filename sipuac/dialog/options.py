@@ -16,7 +16,15 @@ _POLICY_ATTRIBUTES = (
 )
 
 
-_TIMES = ("answer_timeout", "fork_hold", "fork_grace", "linger", "media_timeout")
+_TIMES = (
+    "answer_timeout",
+    "fork_hold",
+    "fork_grace",
+    "linger",
+    "media_timeout",
+    "t1",
+    "t2",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +45,11 @@ class InviteOptions:
         fork_hold: How long a newcomer waits for news of the media dialog.
         fork_grace: How long the media dialog has to answer after an extra did.
         max_extras: How many extras are ended before the call fails.
-        media_timeout: How long the media may take to answer an offer of a callee, and
-            once the callee has answered to take its answer.
-        linger: 64*T1: how long 2xx may still come after a final response.
+        media_timeout: How long the media may take to make an offer or to answer one of
+            a callee, and once the callee has answered to take its answer.
+        linger: 64*T1: how long 2xx may still come after a final response, and how long
+            a 2xx of ours waits for its ACK.
+        t1, t2: Between repeated 2xx of ours: at first, and at most.
     """
 
     policy: ForkPolicy = field(default_factory=FirstAnswer)
@@ -56,6 +66,8 @@ class InviteOptions:
     max_extras: int = 8
     linger: float = 32.0
     media_timeout: float = 8.0
+    t1: float = 0.5
+    t2: float = 4.0
 
     def check(self) -> None:
         """Refuse what cannot be, before anything is sent.

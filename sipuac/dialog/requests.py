@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sipuac.dialog.branch import Branch
-from sipuac.dialog.effects import SendInDialog
+from sipuac.dialog.effects import SendInDialog, SendReInvite
 from sipuac.dialog.outbox import Outbox
 
 
@@ -37,6 +37,21 @@ class Requests:
         effect = SendInDialog(branch.tag, number, request, dialog.next_hop())
         self._outbox.emit(effect)
         return number
+
+    def invite(
+        self, branch: Branch, headers: tuple[tuple[str, str], ...], body: bytes
+    ) -> tuple[int, int]:
+        """Send a re-INVITE in this branch.
+
+        Returns:
+            The number that its responses come back with, and its CSeq number.
+        """
+        self._next_number += 1
+        number = self._next_number
+        dialog = branch.dialog
+        request = dialog.request("INVITE", headers=headers, body=body, has_contact=True)
+        self._outbox.emit(SendReInvite(branch.tag, number, request, dialog.next_hop()))
+        return number, dialog.local_cseq
 
     def finished(self, number: int) -> tuple[Branch, str] | None:
         """Which request this was: its branch and method; None for none that waits."""

@@ -10,7 +10,14 @@ from __future__ import annotations
 from sipuac.sdp.answers import answer_to, refusing_answer
 from sipuac.sdp.checks import check_answer, check_revision, check_streams
 from sipuac.sdp.difference import difference
-from sipuac.sdp.offers import held, next_offer, plain_audio_offer, resumed
+from sipuac.sdp.offers import (
+    held,
+    is_holding,
+    next_offer,
+    plain_audio_offer,
+    resumed,
+    revised,
+)
 
 __all__ = [
     "answer_to",
@@ -19,8 +26,10 @@ __all__ = [
     "check_streams",
     "difference",
     "held",
+    "is_holding",
     "next_offer",
     "plain_audio_offer",
     "refusing_answer",
     "resumed",
+    "revised",
 ]

@@ -123,6 +123,18 @@ def held(current: SessionDescription) -> SessionDescription:
     )
 
 
+def is_holding(description: SessionDescription) -> bool:
+    """Whether its sender wants to receive no stream: it holds the session (8.4).
+
+    A connection address of 0.0.0.0 is the older way to say so.
+    """
+    streams = [stream for stream in description.media if not stream.is_disabled]
+    return bool(streams) and not any(
+        stream.direction.receives and not stream.connection.is_unspecified
+        for stream in streams
+    )
+
+
 def resumed(
     current: SessionDescription, before: SessionDescription | None = None
 ) -> SessionDescription:

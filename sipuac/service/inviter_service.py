@@ -16,6 +16,7 @@ from sipuac.ua.authenticator import Authenticator
 from sipuac.ua.capability_query import Capabilities, ask_capabilities
 from sipuac.ua.credentials import CredentialsSource
 from sipuac.ua.endpoint import Endpoint
+from sipuac.ua.incoming import IncomingInvites, Policy
 from sipuac.ua.invitation import Invitation
 from sipuac.ua.inviter import (
     DEFAULT_USER_AGENT,
@@ -43,6 +44,8 @@ class InviterService(MultiService):
             audio offer that nothing stands behind.
         user_agent: The User-Agent field; None leaves it out.
         hosts: Addresses by name, instead of DNS.
+        nameservers: Who is asked about all other names, as address and port; none for
+            the name servers of the system.
         tls_ca: PEM file with the roots to trust instead of the system's.
         tls_cert: PEM file with the certificate to show servers that ask who we are.
         tls_key: PEM file with its private key, where that is not in the same file.
@@ -53,6 +56,7 @@ class InviterService(MultiService):
             then held open, and opened anew when it fails; None for no such flow.
         keepalive_pong: Whether the proxy answers them over TCP and TLS (RFC 5626), so
             that a connection without an answer is dead.
+        incoming: Answers INVITEs of others; None refuses them with 486.
         drain: Seconds that stopping may take to CANCEL and BYE what is left.
         timers: T1, T2 and T4.
 
@@ -74,6 +78,7 @@ class InviterService(MultiService):
         media: IMediaFactory | None = None,
         user_agent: str | None = DEFAULT_USER_AGENT,
         hosts: Mapping[str, str] | None = None,
+        nameservers: Sequence[tuple[str, int]] = (),
         tls_ca: str | None = None,
         tls_cert: str | None = None,
         tls_key: str | None = None,
@@ -82,6 +87,7 @@ class InviterService(MultiService):
         learn_address: bool = False,
         keepalive: float | None = None,
         keepalive_pong: bool = False,
+        incoming: Policy | None = None,
         drain: float = 10.0,
         timers: Timers | None = None,
     ) -> None:
@@ -103,6 +109,7 @@ class InviterService(MultiService):
             advertise=advertise,
             learn_address=learn_address,
             hosts=hosts,
+            nameservers=nameservers,
         )
         self._keepalive = keepalive
         self._keepalive_pong = keepalive_pong
@@ -111,6 +118,7 @@ class InviterService(MultiService):
         self._media = media
         self._user_agent = user_agent
         self._credentials = credentials
+        self._incoming = incoming
         self._drain = drain
         self._timers = timers
         self._kept_flow: KeptFlow | None = None
@@ -147,6 +155,8 @@ class InviterService(MultiService):
         if failures:
             failures[0].raiseException()
         self.endpoint = endpoint
+        if self._incoming is not None:
+            IncomingInvites(endpoint, self._incoming)
         self.inviter = Inviter(
             endpoint,
             self._identity,

@@ -25,7 +25,7 @@ from sipuac.service.root import RootService, StopSignals
 from sipuac.service.wire_options import refused_for
 from sipuac.ua.user_agent import SocketSettings
 
-EARLY_MEDIA_POLICIES = ("cancel-extras", "follow", "collect", "fail")
+EARLY_MEDIA_POLICIES = ("cancel-extras", "adopt", "follow", "collect", "fail")
 
 
 class Options(SharedOptions):

@@ -20,6 +20,7 @@ FORK_POLICIES = (
     "first-answer",
     "keep-all",
     "cancel-extras",
+    "adopt",
     "follow",
     "collect",
     "fail",
@@ -116,6 +117,22 @@ def resolution(text: str) -> tuple[str, str]:
     if not equals or not _HOST_NAME.fullmatch(name):
         raise UsageError(f"--resolve: {text!r} is not NAME=ADDRESS")
     return name.lower(), address("resolve", where)
+
+
+def name_server(text: str) -> tuple[str, int]:
+    """ADDRESS[:PORT], as of `--nameserver`; IPv6 in brackets where a port follows."""
+    where, port = text, ""
+    if text.startswith("["):
+        where, bracket, rest = text[1:].partition("]")
+        port = rest.removeprefix(":")
+        is_sound = bracket == "]" and (rest == "" or rest.startswith(":") and port)
+    else:
+        if text.count(":") == 1:
+            where, _, port = text.partition(":")
+        is_sound = bool(port) or not text.endswith(":")
+    if not is_sound or (port and not (port.isdecimal() and 0 < int(port) < 65536)):
+        raise UsageError(f"--nameserver: {text!r} is not ADDRESS or ADDRESS:PORT")
+    return address("nameserver", where), int(port or 53)
 
 
 def header(text: str) -> tuple[str, str]:

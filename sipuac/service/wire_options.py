@@ -76,12 +76,17 @@ class WireOptions(usage.Options):
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Twisted
         self["resolve"] = {}
+        self["nameservers"] = []
         self._credentials: CredentialsSource | None = None
 
     def opt_resolve(self, text: str) -> None:
         """NAME=ADDRESS to use instead of DNS; may be given several times."""
         name, where = values.resolution(text)
         self["resolve"][name] = where
+
+    def opt_nameserver(self, text: str) -> None:
+        """ADDRESS[:PORT] to ask instead of the system's; may be given several times."""
+        self["nameservers"].append(values.name_server(text))
 
     def opt_version(self) -> None:
         """Print the version and exit."""
@@ -134,6 +139,7 @@ class WireOptions(usage.Options):
             "identity": self["from"],
             "proxy": self["proxy"],
             "hosts": dict(self["resolve"]),
+            "nameservers": list(self["nameservers"]),
             "tls_ca": self["tls-ca"],
             "tls_cert": self["tls-cert"],
             "tls_key": self["tls-key"],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 DEFAULT_PORTS = {"UDP": 5060, "TCP": 5060, "TLS": 5061}
 
@@ -17,9 +17,13 @@ class Destination:
         port: 1 to 65535.
         domain: The name that was asked for, before any DNS lookup: the identity that
             the server's certificate must show (RFC 5922 section 7.3).
+        target: The name that has this address: connections to several addresses of one
+            target may be tried at a time. "" where nobody knows; two destinations are
+            equal whatever it is.
     """
 
     transport: str
     host: str
     port: int
     domain: str
+    target: str = field(default="", compare=False)

@@ -185,7 +185,7 @@ class DigestSession:
     def gave(self, answer: dict[str, str]) -> bool:
         """Whether these are parameters of one of our answers, in whichever request."""
         if self._qop is None:
-            return answer.get("nonce") == self._nonce and "cnonce" not in answer
+            return answer.get("nonce") == self._nonce
         return answer.get("cnonce") == self._cnonce
 
     def learn(self, answer: dict[str, str], text: str, body: bytes) -> ServerProof:

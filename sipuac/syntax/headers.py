@@ -39,9 +39,9 @@ _UNSAFE = re.compile(r'[" \t,]')
 class Headers:
     """Header fields in order, by name and as typed values.
 
-    All typed properties but `reasons` and `warnings` raise `ParseError` where the field
-    is malformed, and where it is mandatory and absent. The lists that they return are
-    kept: do not change them.
+    All typed properties but `reasons`, `warnings` and `error_infos` raise `ParseError`
+    where the field is malformed, and where it is mandatory and absent. The lists that
+    they return are kept: do not change them.
     """
 
     __slots__ = ("_names", "_parsed", "_values")
@@ -297,6 +297,16 @@ class Headers:
     def warnings(self) -> list[Warning]:
         """All Warning values that can be read."""
         return self._once("warnings", lambda: self._readable("Warning", Warning.parse))
+
+    @property
+    def error_infos(self) -> list[NameAddress]:
+        """Where more is said of the failure, as far as it can be read (20.18).
+
+        That is for the application to follow, or not.
+        """
+        return self._once(
+            "error_infos", lambda: self._readable("Error-Info", NameAddress.parse)
+        )
 
     def _readable(self, key: str, parse: Callable[[str], _T]) -> list[_T]:
         """Values of a list field without those that are malformed."""

@@ -32,9 +32,9 @@ _DIALOG_MAKING = frozenset(["INVITE", "SUBSCRIBE", "REFER"])
 class Message(Headers):
     """What requests and responses have in common: header fields and a body.
 
-    All typed properties but `reasons` and `warnings` raise `ParseError` where the field
-    is malformed, and where it is mandatory and absent. The lists that they return are
-    kept: do not change them.
+    All typed properties but `reasons`, `warnings` and `error_infos` raise `ParseError`
+    where the field is malformed, and where it is mandatory and absent. The lists that
+    they return are kept: do not change them.
 
     Attributes:
         body: The body, b"" where there is none.

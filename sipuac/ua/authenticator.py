@@ -210,15 +210,14 @@ class Authenticator:
         # One row stands for all: the last one answers one of these challenges.
         text = rows[-1][1]
         self._tries[text] = _Try(past.rounds + 1, frozenset(made), frozenset(refused))
-        self._tries.move_to_end(text)
         while len(self._tries) > _MAX_RECORDS:
             self._tries.popitem(last=False)
         return rows
 
     def _forget_the_oldest(self) -> None:
-        """Keep so many sessions, and those of the realm that challenged last."""
+        """Keep so many sessions; those of the last challenge are never too many."""
         count = sum(map(len, self._sessions.values()))
-        while count > MAX_SESSIONS and len(self._sessions) > 1:
+        while count > MAX_SESSIONS:
             _, sessions = self._sessions.popitem(last=False)
             count -= len(sessions)
 
@@ -252,12 +251,10 @@ class Authenticator:
             cnonce = read_parameters(text).get("cnonce")
         except ParseError:
             return ServerProof.ABSENT
-        if cnonce is None and len(answers) > 1:
-            return ServerProof.ABSENT
-        for answer in answers:
-            if cnonce is not None and len(answers) > 1:
-                if answer.get("cnonce") != cnonce:
-                    continue
+        if cnonce is not None:
+            answers = [one for one in answers if one.get("cnonce") == cnonce]
+        if len(answers) == 1:
+            answer = answers[0]
             key = (field, answer.get("realm", ""))
             for session in self._sessions.get(key, ()):
                 if session.gave(answer):

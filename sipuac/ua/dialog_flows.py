@@ -188,7 +188,10 @@ class DialogFlows:
             self._endpoint.submit(self._advance, way)
 
         connecting: Deferred[Any] = maybeDeferred(
-            self._endpoint.flow_to, next_hop, is_secure=self._is_secure
+            self._endpoint.flow_to,
+            next_hop,
+            is_secure=self._is_secure,
+            near=self._first,
         )
         way.connecting = connecting
         connecting.addCallbacks(connected, failed)

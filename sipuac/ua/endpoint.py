@@ -15,7 +15,6 @@ from typing import Any
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from sipuac.errors import (
@@ -25,21 +24,20 @@ from sipuac.errors import (
     TransportFailed,
 )
 from sipuac.resolver import IResolver
-from sipuac.syntax.destination import Destination
-from sipuac.syntax.message import Message, Request, Response, response_to
+from sipuac.syntax.message import Message, Request, Response
 from sipuac.syntax.uri import Uri
 from sipuac.transaction.invite_client import InviteClientTransaction
 from sipuac.transaction.invite_client import State as InviteClientState
-from sipuac.transaction.invite_server import InviteServerTransaction
 from sipuac.transaction.layer import TransactionLayer
 from sipuac.transaction.non_invite_client import NonInviteClientTransaction
-from sipuac.transaction.non_invite_server import NonInviteServerTransaction
 from sipuac.transaction.timers import Timers
 from sipuac.transport.interfaces import IFlow, IMessageReceiver, ITransportLayer
+from sipuac.ua.admission import AdmissionLimits
+from sipuac.ua.candidates import ServerFinder
 from sipuac.ua.identifiers import Identifiers, SystemIdentifiers
 from sipuac.ua.interfaces import IClientTransactionUser, IRequestHandler
 from sipuac.ua.large_requests import MAX_UDP_REQUEST, LargeRequests, with_via_of
-from sipuac.ua.refusal import refusal_of
+from sipuac.ua.request_intake import RequestIntake
 from sipuac.ua.timer_queue import QueuedTimer, TimerQueue
 from sipuac.ua.trace import TraceEntry
 from sipuac.ua.transaction_driver import (
@@ -47,7 +45,6 @@ from sipuac.ua.transaction_driver import (
     ClientTransaction,
     FinalResponse,
     Machine,
-    ServerMachine,
     ServerTransaction,
     TransactionDriver,
     has_our_via,
@@ -73,11 +70,13 @@ class Endpoint:
         identifiers: Branches, tags and Call-IDs.
         max_transactions: More of each kind are refused: with 503 to others,
             `LocalProtocolError` to us.
+        admission: How much strangers may ask; None for the usual.
         max_udp_request: Bytes; larger requests go over TCP where the server takes it
             (RFC 3261 section 18.1.1).
 
     Attributes:
         counters: How often each thing happened that should be seen.
+        servers: Finds servers, and knows which are down.
     """
 
     def __init__(
@@ -89,6 +88,7 @@ class Endpoint:
         timers: Timers | None = None,
         identifiers: Identifiers | None = None,
         max_transactions: int = 200_000,
+        admission: AdmissionLimits | None = None,
         max_udp_request: int = MAX_UDP_REQUEST,
     ) -> None:
         self.clock = clock
@@ -100,11 +100,11 @@ class Endpoint:
         self.counters: Counter[str] = Counter()
         self._transactions = TransactionLayer(max_transactions=max_transactions)
         self._clients: dict[Machine, ClientTransaction] = {}
-        self._servers: dict[Machine, ServerTransaction] = {}
+        self._intake = RequestIntake(self, self._transactions, admission)
         # Who waits for what only this connection can bring.
         self._waiting_on: dict[IFlow, set[ClientTransaction]] = {}
         self._queue = TimerQueue(clock, self.submit)
-        self._handlers: list[IRequestHandler] = []
+        self.servers = ServerFinder(resolver, transport, clock, self.start_timer)
         self._stray_handlers: list[StrayHandler] = []
         self._stop_handlers: list[Callable[[], None]] = []
         self._flow_handlers: list[FlowHandler] = []
@@ -139,10 +139,11 @@ class Endpoint:
                 _log.failure("a stop handler failed")
         drivers: list[TransactionDriver] = [
             *self._clients.values(),
-            *self._servers.values(),
+            *self._intake.servers.values(),
         ]
         for driver in drivers:
             driver.terminate()
+        self.servers.stop()
         self._queue.stop_all()
         maybeDeferred(self.transport.stop).chainDeferred(stopped)
 
@@ -156,7 +157,7 @@ class Endpoint:
 
     def add_handler(self, handler: IRequestHandler) -> None:
         """Offer new requests to this one after those that were added before."""
-        self._handlers.append(handler)
+        self._intake.add_handler(handler)
 
     def add_stray_handler(self, handler: StrayHandler) -> None:
         """Offer 2xx to INVITE that match no transaction to this one.
@@ -189,31 +190,26 @@ class Endpoint:
         """Perform `action` as an input of its own, `seconds` from now."""
         return self._queue.start(seconds, action, *arguments)
 
-    def flow_to(self, uri: Uri, *, is_secure: bool = False) -> Deferred[IFlow]:
+    def flow_to(
+        self, uri: Uri, *, is_secure: bool = False, near: IFlow | None = None
+    ) -> Deferred[IFlow]:
         """The flow to the next hop (RFC 3261 section 8.1.2).
 
-        Each address found is tried in turn until one can be reached.
+        Each server found is tried in turn until one can be reached. A request that may
+        be sent to the next server where one fails needs `servers.candidates`.
 
         Args:
             uri: The top Route, or the Request-URI where there is none.
             is_secure: Whether it must be TLS although this URI does not say so.
+            near: The flow of the server that a dialog has so far.
 
         Returns:
             A Deferred that fails with `ResolutionFailed` or `TransportFailed`.
         """
-        resolved = self.resolver.resolve(uri, is_secure=is_secure)
-        return resolved.addCallback(self._connect_first)
-
-    def _connect_first(self, destinations: list[Destination]) -> Deferred[IFlow]:
-        connecting = self.transport.connect(destinations[0])
-        if len(destinations) > 1:
-
-            def try_next(failure: Failure) -> Deferred[IFlow]:
-                failure.trap(TransportFailed)
-                return self._connect_first(destinations[1:])
-
-            connecting.addErrback(try_next)
-        return connecting
+        candidates = self.servers.candidates(
+            uri, is_secure=is_secure, near=near, is_new=False
+        )
+        return candidates.next_flow()
 
     def start_client(
         self, request: Request, flow: IFlow, user: IClientTransactionUser
@@ -301,7 +297,7 @@ class Endpoint:
         if isinstance(message, Response):
             self.submit(self._receive_response, message, flow)
         elif isinstance(message, Request):
-            self.submit(self._receive_request, message, flow)
+            self.submit(self._intake.receive, message, flow)
 
     def flow_failed(self, flow: IFlow, error: TransportFailed) -> None:
         """See `IMessageReceiver`."""
@@ -333,104 +329,11 @@ class Endpoint:
             return False
         return machine is None or machine.state == InviteClientState.COMPLETED
 
-    def _receive_request(self, request: Request, flow: IFlow) -> None:
-        machine = self._transactions.server_for(request)
-        if machine is not None:
-            self._servers[machine].receive(request)
-            return
-        if request.method == "ACK":
-            if not self._offer_to_all(request, None, flow):
-                self.counters["acks-unmatched"] += 1
-            return
-        is_merged = self._transactions.is_merged(request)
-        transaction = self._new_server(request, flow)
-        if transaction is None:
-            return
-        if request.method == "CANCEL":
-            self._receive_cancel(request, transaction)
-        elif is_merged:
-            tag = self.identifiers.tag()
-            transaction.respond(response_to(request, 482, to_tag=tag))
-        elif not self._offer_to_all(request, transaction, flow):
-            refusal = refusal_of(request, self.identifiers.tag())
-            transaction.respond(refusal)
-
-    def _new_server(self, request: Request, flow: IFlow) -> ServerTransaction | None:
-        kind: type[ServerMachine] = (
-            InviteServerTransaction
-            if request.method == "INVITE"
-            else NonInviteServerTransaction
-        )
-        machine = kind(request, is_reliable=flow.is_reliable, timers=self.timers)
-        try:
-            self._transactions.add_server(machine)
-        except LocalProtocolError:
-            self.counters["requests-refused-overload"] += 1
-            self._answer_without_state(request, flow)
-            return None
-        transaction = ServerTransaction(self, machine, flow)
-        self._servers[machine] = transaction
-        transaction.start()
-        return transaction
-
-    def _answer_without_state(self, request: Request, flow: IFlow) -> None:
-        response = response_to(request, 503, to_tag=self.identifiers.tag())
-        found = self.transport.reply_flow(request, flow)
-
-        def undeliverable(failure: Failure) -> None:
-            failure.trap(TransportFailed)
-            self.counters["responses-undeliverable"] += 1
-
-        found.addCallback(lambda way: self.write(response, way))
-        found.addErrback(undeliverable)
-
-    def _receive_cancel(self, cancel: Request, transaction: ServerTransaction) -> None:
-        """RFC 3261 9.2: 200 where it matches an INVITE, and 487 to that; else 481."""
-        machine = self._transactions.invite_for_cancel(cancel)
-        if machine is None:
-            tag = self.identifiers.tag()
-            transaction.respond(response_to(cancel, 481, to_tag=tag))
-            return
-        # "the To tag of the response to the CANCEL and the To tag in the response to
-        # the original request SHOULD be the same."
-        tag = machine.to_tag or self.identifiers.tag()
-        transaction.respond(response_to(cancel, 200, to_tag=tag))
-        invite = self._servers[machine]
-        if not self._offer_to_all(cancel, None, invite.flow):
-            invite.respond(response_to(invite.request, 487, to_tag=tag))
-
-    def _offer_to_all(
-        self, request: Request, transaction: ServerTransaction | None, flow: IFlow
-    ) -> bool:
-        for handler in self._handlers:
-            if self.offer(handler, request, transaction, flow):
-                if transaction is not None:
-                    transaction.handler = handler
-                return True
-        return False
-
     # For the drivers of transactions, and for those who use this one
 
-    def offer(
-        self,
-        handler: IRequestHandler,
-        request: Request,
-        transaction: ServerTransaction | None,
-        flow: IFlow,
-    ) -> bool:
-        """Whether this handler takes the request; its faults are answered for it."""
-        try:
-            return handler.request_received(request, transaction, flow)
-        except ParseError as error:
-            self.counters["requests-malformed"] += 1
-            status = error.status_hint
-        except Exception:
-            _log.failure("a request handler failed on {method}", method=request.method)
-            status = 500
-        if transaction is not None:
-            tag = self.identifiers.tag()
-            transaction.respond(response_to(request, status, to_tag=tag))
-        return True
+    def offer(self, handler: IRequestHandler, request: Request, flow: IFlow) -> None:
+        """Hand a request that needs no answer, an ACK, to the handler of its INVITE."""
+        self._intake.offer(handler, request, None, flow)
 
     def submit(self, action: Callable[..., None], *arguments: Any) -> None:
         """Perform `action` once all effects of the inputs before it are performed."""
@@ -460,7 +363,7 @@ class Endpoint:
         """A transaction is over: it gets no further input."""
         machine = transaction.machine
         self._transactions.remove(machine)
-        self._servers.pop(machine, None)
+        self._intake.servers.pop(machine, None)
         client = self._clients.pop(machine, None)
         if client is not None:
             waiting = self._waiting_on.get(client.flow)

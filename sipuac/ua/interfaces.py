@@ -59,6 +59,12 @@ class IDialogSetUser(Interface):
 class IRequestHandler(Interface):
     """What answers requests of others; the endpoint asks its handlers in turn."""
 
+    def knows(request: Request) -> bool:
+        """Whether this belongs to something of the handler's own, as to a call.
+
+        Asked first and answered quickly; what no handler knows is limited by source.
+        """
+
     def request_received(
         request: Request, transaction: ServerTransaction | None, flow: IFlow
     ) -> bool:

@@ -276,6 +276,10 @@ class Inviter:
 
     # What comes in
 
+    def knows(self, request: Request) -> bool:
+        """See `IRequestHandler`: a request in a dialog of one of our calls."""
+        return request.call_id in self._invitations
+
     def request_received(
         self, request: Request, transaction: ServerTransaction | None, flow: IFlow
     ) -> bool:

@@ -37,6 +37,7 @@ _ACTIONS = {
     "cancel-extra": "one fork too many",
     "hold": "a further branch, held until it was known whether the first one lived",
     "move-media": "a further branch, which gets the media",
+    "adopt": "a further branch, which takes the call by a fresh offer",
     "collect": "a further branch, with a media session of its own",
     "take": "a further branch, which takes the call",
     "release": "a further answer, released by ACK and BYE",

@@ -310,7 +310,7 @@ class ServerTransaction(TransactionDriver):
 
     def _deliver(self, message: Message) -> None:
         if self.handler is not None and isinstance(message, Request):
-            self._endpoint.offer(self.handler, message, None, self.flow)
+            self._endpoint.offer(self.handler, message, self.flow)
 
     def _fail(self, error: Unreachable) -> None:
         self._endpoint.counters["responses-unconfirmed"] += 1

@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from random import SystemRandom
 from typing import Any
 
-from sipuac.errors import LocalProtocolError
+from sipuac.errors import LocalProtocolError, TransportFailed
 from sipuac.resolver import Resolver
 from sipuac.syntax.uri import Uri
 from sipuac.transaction.timers import Timers
+from sipuac.transport.addresses import local_address_toward, reaches
 from sipuac.transport.kept_flow import KeptFlow
 from sipuac.transport.layer import TransportLayer
 from sipuac.transport.listener import Listener, default_listeners, parse_listener
@@ -30,6 +31,8 @@ class SocketSettings:
         advertise: Host to name in Via and Contact instead of our own address.
         learn_address: Whether to name there the address that servers see us at.
         hosts: Addresses by name, instead of DNS.
+        nameservers: Who is asked about all other names, as address and port; none for
+            the name servers of the system.
 
     Raises:
         LocalProtocolError: One of them cannot be used.
@@ -46,6 +49,7 @@ class SocketSettings:
         advertise: str | None = None,
         learn_address: bool = False,
         hosts: Mapping[str, str] | None = None,
+        nameservers: Sequence[tuple[str, int]] = (),
     ) -> None:
         self.listeners: list[Listener] = [parse_listener(text) for text in listen]
         if not self.listeners:
@@ -59,6 +63,7 @@ class SocketSettings:
         self.advertise = advertise
         self.learn_address = learn_address
         self.hosts = dict(hosts or {})
+        self.nameservers = tuple(nameservers)
         self.tls.client_context()
         Resolver(self.hosts)
 
@@ -77,8 +82,22 @@ class SocketSettings:
             advertise=self.advertise,
             learns_address=self.learn_address,
         )
-        resolver = Resolver(self.hosts, reactor=reactor)
+        resolver = Resolver(
+            self.hosts,
+            reactor=reactor,
+            nameservers=self.nameservers,
+            source_toward=self._source_toward,
+        )
         return Endpoint(reactor, transport, resolver, timers=timers)
+
+    def _source_toward(self, host: str) -> str | None:
+        """Our own address toward another, None where there is no way."""
+        if not any(reaches(listener.interface, host) for listener in self.listeners):
+            return None
+        try:
+            return local_address_toward(host)
+        except TransportFailed:
+            return None
 
 
 def keep_flow(

@@ -68,8 +68,10 @@ class CallOptionsTests(SynchronousTestCase):
             "--sdp", sdp, "--duration", "1.5", "--cancel-after", "2",
             "--answer-timeout", "30", "--header", "Subject: a: b", "--header",
             "X-Two:2", "--resolve", "Example.com=192.0.2.7", "--resolve",
-            "b.example=2001:db8::1", "--json", "--ladder", "--session-expires",
-            "1800", TARGET,
+            "b.example=2001:db8::1", "--nameserver", "192.0.2.53", "--nameserver",
+            "192.0.2.53:5353", "--nameserver", "2001:db8::53", "--nameserver",
+            "[2001:db8::53]", "--nameserver", "[2001:db8::53]:5353",
+            "--json", "--ladder", "--session-expires", "1800", TARGET,
         )  # fmt: skip
         arguments = options.inviter_arguments()
         self.assertEqual(arguments["identity"], "Alice <sip:alice@example.com>")
@@ -80,6 +82,16 @@ class CallOptionsTests(SynchronousTestCase):
         self.assertEqual(
             arguments["hosts"],
             {"example.com": "192.0.2.7", "b.example": "2001:db8::1"},
+        )
+        self.assertEqual(
+            arguments["nameservers"],
+            [
+                ("192.0.2.53", 53),
+                ("192.0.2.53", 5353),
+                ("2001:db8::53", 53),
+                ("2001:db8::53", 53),
+                ("2001:db8::53", 5353),
+            ],
         )
         self.assertFalse(arguments["media"].can_replace_answer)
         self.assertIn("192.0.2.9", str(arguments["media"].description))
@@ -96,6 +108,21 @@ class CallOptionsTests(SynchronousTestCase):
         self.assertEqual(options["headers"], [("Subject", "a: b"), ("X-Two", "2")])
         self.assertEqual((options["duration"], options["cancel-after"]), (1.5, 2.0))
         self.assertTrue(options["json"] and options["ladder"])
+
+    def test_wire_options(self) -> None:
+        """How we are reached, who we are to TLS servers, and what holds the way."""
+        files = issue([dns("example.com")]).write(self.mktemp())
+        arguments = self.parsed(
+            "--proxy", "sip:192.0.2.1", "--tls-cert", files.certificate,
+            "--tls-key", files.private_key, "--keepalive", "25", "--keepalive-pong",
+            "--learn-address", TARGET,
+        ).inviter_arguments()  # fmt: skip
+        self.assertEqual(arguments["tls_cert"], files.certificate)
+        self.assertEqual(arguments["tls_key"], files.private_key)
+        self.assertEqual(arguments["keepalive"], 25.0)
+        self.assertIs(arguments["keepalive_pong"], True)
+        self.assertIs(arguments["learn_address"], True)
+        self.assertIsNone(arguments["advertise"])
 
     def test_options_after_the_target(self) -> None:
         """The target may stand before, between and after the options."""
@@ -131,6 +158,12 @@ class CallOptionsTests(SynchronousTestCase):
             (["--advertise", "a\r\nb", TARGET], "--advertise"),
             (["--tls-ca", missing, TARGET], "--tls-ca"),
             (["--tls-ca", __file__, TARGET], "--tls-ca"),
+            (["--tls-cert", missing, TARGET], "--tls-cert"),
+            (["--tls-key", missing, TARGET], "--tls-cert"),
+            (["--keepalive", "30", TARGET], "--proxy"),
+            (["--keepalive", "0", "--proxy", "sip:192.0.2.1", TARGET], "--keepalive"),
+            (["--keepalive-pong", TARGET], "--keepalive"),
+            (["--learn-address", "--advertise", "a", TARGET], "--learn-address"),
             (["--sdp", missing, TARGET], "--sdp"),
             (["--sdp", __file__, TARGET], "--sdp"),
             (["--sdp", "/", TARGET], "--sdp"),
@@ -157,6 +190,22 @@ class CallOptionsTests(SynchronousTestCase):
             (["--resolve", "example.com", TARGET], "--resolve"),
             (["--resolve", "example.com=there", TARGET], "--resolve"),
             (["--resolve", "=192.0.2.1", TARGET], "--resolve"),
+            *(
+                (["--nameserver", server, TARGET], "--nameserver")
+                for server in (
+                    "",
+                    "ns.example",
+                    "192.0.2.53:",
+                    "192.0.2.53:dns",
+                    "192.0.2.53:0",
+                    "192.0.2.53:65536",
+                    "192.0.2.53:53:53",
+                    "[::1",
+                    "[::1]:",
+                    "[::1]53",
+                    "[]",
+                )
+            ),
             (["--auth-user", "me", TARGET], "--auth-user"),
             (["--offerless", "--early-media", TARGET], "--offerless"),
             (["--json=1", TARGET], "--json"),

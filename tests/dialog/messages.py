@@ -184,6 +184,8 @@ def own_request(
     ]
     if method == "UPDATE":
         rows.append(("Contact", CONTACT))
+    if method != "ACK":
+        rows.append(("Supported", "timer"))
     rows += headers
     if body:
         rows.append(("Content-Type", "application/sdp"))

@@ -235,5 +235,13 @@ class OptionsTests(DialogCase):
         self.assertEqual(default_policy(has_early_media=False).name, "first-answer")
         self.assertEqual(
             sorted(POLICIES),
-            ["cancel-extras", "collect", "fail", "first-answer", "follow", "keep-all"],
+            [
+                "adopt",
+                "cancel-extras",
+                "collect",
+                "fail",
+                "first-answer",
+                "follow",
+                "keep-all",
+            ],
         )

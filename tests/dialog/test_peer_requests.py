@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sipuac.dialog.attempt import Phase
 from sipuac.dialog.effects import (
+    DeliverRequest,
     Effect,
     EndSession,
     FailInvite,
@@ -11,7 +12,7 @@ from sipuac.dialog.effects import (
     Report,
     Resolved,
 )
-from sipuac.dialog.events import EarlyDialogEnded
+from sipuac.dialog.events import EarlyDialogEnded, RequestReceived
 from sipuac.dialog.session_state import SessionState
 from sipuac.dialog.timers import DialogTimer
 from sipuac.errors import CallFailed
@@ -24,13 +25,11 @@ from tests.dialog.messages import (
     applied,
     bye,
     closed,
-    hop,
     peer_request,
     reply,
     stopped,
 )
-
-ALLOW = ("Allow", "INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK")
+from tests.dialog.talk import ALLOW, SUPPORTED
 
 
 class PeerCase(DialogCase):
@@ -82,11 +81,11 @@ class EarlyTests(PeerCase):
         """OPTIONS is answered as if confirmed, with what we can do."""
         request, effects = self.ask("OPTIONS")
         accept = ("Accept", "application/sdp")
-        self.assertEqual(effects, [reply(request, 200, ALLOW, accept)])
+        self.assertEqual(effects, [reply(request, 200, ALLOW, accept, SUPPORTED)])
 
     def test_methods_not_built(self) -> None:
         """Known methods that are not supported get 405 with Allow (3261-8.2.1-a)."""
-        methods = ["UPDATE", "INFO", "MESSAGE", "NOTIFY", "REFER"]
+        methods = ["REFER", "SUBSCRIBE", "REGISTER", "PUBLISH"]
         for number, method in enumerate(methods, 1):
             request, effects = self.ask(method, number)
             self.assertEqual(effects, [reply(request, 405, ALLOW)])
@@ -229,24 +228,47 @@ class ConfirmedTests(PeerCase):
         self.assertEqual(self.set.session.state, SessionState.TERMINATED)
         self.assertEqual(self.set.end_branch("a"), [])
 
-    def test_re_invite(self) -> None:
-        """A re-INVITE is refused with 488 and Warning, the session goes on; its Contact
-        is no new target (3261-13.3.1.3-a, 3261-12.2.2-b).
-        """
-        rows = [("Contact", "<sip:new@a.example>")]
-        request, effects = self.ask("INVITE", 1, *rows)
-        warning = ("Warning", '399 sipuac "The session of this call is not changed"')
-        self.assertEqual(effects, [reply(request, 488, warning)])
-        target = self.set.branches["a"].dialog.remote_target
-        self.assertEqual(target, hop("sip:a@a.example"))
-        self.assertEqual(self.set.session.state, SessionState.ESTABLISHED)
-
     def test_the_other_methods(self) -> None:
         """As in an early dialog."""
-        methods = {"OPTIONS": 200, "UPDATE": 405, "INFO": 405, "DANCE": 501}
+        methods = {"OPTIONS": 200, "PRACK": 481, "REFER": 405, "DANCE": 501}
         for number, (method, status) in enumerate(methods.items(), 1):
             self.assertEqual(self.status_of(method, number), status)
         self.assertEqual(self.status_of("OPTIONS", 1), 500)
+
+    def test_told(self) -> None:
+        """INFO, MESSAGE and NOTIFY get 200, and the application hears of them."""
+        for number, method in enumerate(("INFO", "MESSAGE", "NOTIFY"), 1):
+            row = ("Content-Type", "application/dtmf-relay")
+            request, effects = self.ask(method, number, row)
+            event = RequestReceived("a", method, "application/dtmf-relay")
+            delivered = DeliverRequest("a", request)
+            self.assertEqual(effects, [reply(request, 200), Report(event), delivered])
+
+    def test_unknown_encoding(self) -> None:
+        """A body in an unknown encoding gets 415 with Accept-Encoding (8.2.3), unless
+        it is optional.
+        """
+        rows = [("Content-Type", "text/plain"), ("Content-Encoding", "gzip")]
+        bare = peer_request("MESSAGE", "a", 1, rows)
+        request = Request("MESSAGE", bare.uri, bare.header_items(), b"x")
+        accept = ("Accept-Encoding", "identity")
+        effects = self.set.request_received(request)
+        self.assertEqual(effects, [reply(request, 415, accept)])
+        rows.append(("Content-Disposition", "render;handling=optional"))
+        bare = peer_request("MESSAGE", "a", 2, rows)
+        request = Request("MESSAGE", bare.uri, bare.header_items(), b"x")
+        self.assertEqual(self.set.request_received(request)[0], reply(request, 200))
+
+    def test_info_packages(self) -> None:
+        """An INFO of a package that nobody asked for gets 469 with Recv-Info (RFC 6086
+        4.2.2).
+        """
+        request, effects = self.ask("INFO", 1, ("Info-Package", "foo"))
+        self.assertEqual(effects, [reply(request, 469, ("Recv-Info", ""))])
+
+    def test_session_timers_are_understood(self) -> None:
+        """`Require: timer` is no unknown extension (3261-8.2.2.3-b)."""
+        self.assertEqual(self.status_of("OPTIONS", 1, ("Require", "timer")), 200)
 
     def test_bye_crosses_bye(self) -> None:
         """BYE that crosses BYE is answered 200; our own BYE's end ends the call

@@ -247,7 +247,9 @@ class RaceCase(SynchronousTestCase):
         self.network.settle(2_000)
         self.assertEqual(self.inviter.invitations, [])
         self.assertEqual(len(self.endpoint._transactions), 0)
-        self.assertEqual((self.endpoint._clients, self.endpoint._servers), ({}, {}))
+        self.assertEqual(
+            (self.endpoint._clients, self.endpoint._intake.servers), ({}, {})
+        )
         self.assertEqual(len(self.endpoint._queue), 0)
         self.assertEqual(self.endpoint.counters["internal-errors"], 0)
         self.media.check()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from twisted.application.service import IService, MultiService
 from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionDone
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
@@ -14,7 +17,10 @@ from sipuac.service.inviter_service import InviterService
 from sipuac.syntax.message import Request, response_to
 from sipuac.syntax.parser import parse_message
 from sipuac.testing.media import ScriptedMedia
-from tests.transport.peers import FakePort, FakeReactor
+from sipuac.ua.incoming import Refusal
+from tests.transport.certificates import dns, issue
+from tests.transport.peers import FakePort, FakeReactor, connected
+from tests.ua.transaction_users import foreign
 
 PROXY = ("192.0.2.5", 5060)
 
@@ -29,8 +35,8 @@ class LateClosingReactor(FakeReactor):
         return port
 
 
-class InviterServiceTests(SynchronousTestCase):
-    """Tests on a reactor in memory."""
+class ServiceCase(SynchronousTestCase):
+    """A service on a reactor in memory."""
 
     def setUp(self) -> None:
         """A service that is not started."""
@@ -64,6 +70,10 @@ class InviterServiceTests(SynchronousTestCase):
         response = response_to(request, status, to_tag="t")
         self.protocol.datagramReceived(response.render(), PROXY)
 
+
+class InviterServiceTests(ServiceCase):
+    """Its life."""
+
     def test_it_is_a_service(self) -> None:
         """It is an IService, and may be the child of any MultiService."""
         verifyObject(IService, self.service)
@@ -90,6 +100,9 @@ class InviterServiceTests(SynchronousTestCase):
             ("sip:a@b", {"listen": ["carrier-pigeon:1"]}),
             ("sip:a@b", {"hosts": {"name": "no address"}}),
             ("sip:a@b", {"tls_ca": "/there/is/no/such/file"}),
+            ("sip:a@b", {"tls_cert": "/there/is/no/such/file"}),
+            ("sip:a@b", {"tls_key": "/there/is/no/such/file"}),
+            ("sip:a@b", {"keepalive": 30.0}),
         ):
             arguments: dict[str, Any] = options
             with self.assertRaises(LocalProtocolError):
@@ -166,3 +179,117 @@ class InviterServiceTests(SynchronousTestCase):
         assert again is not None
         self.reactor.advance(11)
         self.successResultOf(again)
+
+    def test_incoming(self) -> None:
+        """INVITEs of others are answered as the application says."""
+        service = self.make(incoming=lambda request: Refusal(480))
+        service.startService()
+        invite = foreign("INVITE")
+        self.protocol.datagramReceived(invite.render(), PROXY)
+        written = self.protocol.transport.written[-1][0]
+        self.assertTrue(written.startswith(b"SIP/2.0 480 "), written)
+        stopping = service.stopService()
+        assert stopping is not None
+        self.successResultOf(stopping)
+
+
+class WireTests(ServiceCase):
+    """What the service asks of its transports."""
+
+    @property
+    def attempts(self) -> list[tuple[Any, ...]]:
+        """The connections that were begun."""
+        attempts: list[tuple[Any, ...]] = self.reactor.tcpClients
+        return attempts
+
+    def test_keepalives_over_udp(self) -> None:
+        """The way to the proxy is held open, and the service stops all the same."""
+        service = self.make(keepalive=25.0)
+        service.startService()
+        self.reactor.pump([1.0] * 60)
+        sent = self.protocol.transport.written
+        self.assertIn(len(sent), (2, 3))
+        self.assertEqual(set(sent), {(b"\r\n\r\n", PROXY)})
+        stopped = service.stopService()
+        assert stopped is not None
+        self.successResultOf(stopped)
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+    def test_kept_connection(self) -> None:
+        """A connection to the proxy is made at the start, and again when it is lost or
+        no pong comes; calls go over it (5626-4.4.1-a).
+        """
+        service = InviterService(
+            "sip:caller@example.com",
+            f"sip:{PROXY[0]};transport=tcp",
+            reactor=self.reactor,
+            bind="192.0.2.1",
+            media=self.media,
+            keepalive=20.0,
+            keepalive_pong=True,
+        )
+        service.startService()
+        [(host, port, factory, _, _)] = self.attempts
+        self.assertEqual((host, port), PROXY)
+        protocol, transport = connected(factory, remote=PROXY)
+        self.successResultOf(service.invite("sip:bob@example.com"))
+        self.assertTrue(transport.value().startswith(b"INVITE"))
+        transport.clear()
+        self.reactor.pump([1.0] * 20)
+        self.assertEqual(transport.value(), b"\r\n\r\n")
+        protocol.dataReceived(b"\r\n")
+        self.reactor.pump([1.0] * 15)
+        self.assertFalse(transport.disconnected)
+        self.reactor.pump([1.0] * 20)
+        self.assertTrue(transport.disconnected)
+        protocol.connectionLost(Failure(ConnectionDone()))
+        self.assertEqual(len(self.attempts), 1)
+        self.reactor.pump([1.0] * 60)
+        self.assertEqual(len(self.attempts), 2)
+        protocol, transport = connected(self.attempts[1][2], remote=PROXY)
+        stopped = service.stopService()
+        assert stopped is not None
+        self.reactor.advance(11)
+        protocol.connectionLost(Failure(ConnectionDone()))
+        self.successResultOf(stopped)
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+    def test_address_is_learned(self) -> None:
+        """The second call names the address that the first has been seen at
+        (3581-3-a).
+        """
+        service = self.make(learn_address=True)
+        service.startService()
+        self.successResultOf(service.invite("sip:bob@example.com"))
+        invite = self.sent()[0]
+        self.assertEqual(invite.top_via.host, "192.0.2.1")
+        self.assertTrue(invite.top_via.has_rport)
+        self.assertIsNone(invite.top_via.rport)
+        seen = invite.top_via.with_parameter("received", "203.0.113.7")
+        seen = seen.with_parameter("rport", "41000")
+        answer = response_to(invite.with_top_via(seen), 486, to_tag="t")
+        # An answer to nothing of ours teaches nothing.
+        forged = seen.with_parameter("branch", "z9hG4bKforged")
+        self.protocol.datagramReceived(
+            response_to(invite.with_top_via(forged), 486).render(), PROXY
+        )
+        self.successResultOf(service.invite("sip:bob@example.com"))
+        self.assertEqual(self.sent()[-1].top_via.host, "192.0.2.1")
+        self.protocol.datagramReceived(answer.render(), PROXY)
+        self.successResultOf(service.invite("sip:bob@example.com"))
+        invite = self.sent()[-1]
+        self.assertEqual(invite.top_via.sent_by, ("203.0.113.7", 41000))
+        self.assertIn("@203.0.113.7:41000", invite.get("Contact"))
+        service.stopService()
+        self.reactor.advance(11)
+
+    def test_certificates_are_read_again(self) -> None:
+        """While it runs, and with an error where they cannot be used."""
+        files = issue([dns("example.com")]).write(self.mktemp())
+        service = self.make(tls_cert=files.certificate, tls_key=files.private_key)
+        service.reload_certificates()
+        service.startService()
+        service.reload_certificates()
+        Path(files.private_key).write_text("rubbish")
+        self.assertRaises(LocalProtocolError, service.reload_certificates)
+        service.stopService()

@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.error import CannotListenError
 from twisted.trial.unittest import SynchronousTestCase
 
-from sipuac.errors import TransportFailed
+from sipuac.errors import LocalProtocolError, TransportFailed
 from sipuac.service.root import RootService, StopSignals
 from sipuac.service.signals import SignalWatch
 
@@ -185,6 +185,49 @@ class SignalsTests(SynchronousTestCase):
         self.reactor.run()
         self.assertEqual(signal.getsignal(signal.SIGHUP), signal.SIG_IGN)
         watch.stop()
+
+    def signals_with(
+        self, reload: Callable[[], None], *, has_terminal: bool
+    ) -> RootService:
+        """A service that reads certificates again by this function."""
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+        root = RootService()
+        signals = StopSignals(self.reactor, root, reload, lambda: has_terminal)
+        signals.setServiceParent(root)
+        root.startService()
+        self.reactor.run()
+        return root
+
+    def hang_up(self) -> None:
+        """SIGHUP comes."""
+        signal.raise_signal(signal.SIGHUP)
+        self.reactor.turn()
+
+    def test_daemon_reads_certificates_again(self) -> None:
+        """SIGHUP does not stop a daemon; a certificate that cannot be read does not
+        either, and is logged.
+        """
+        faults = [LocalProtocolError("no key"), None]
+
+        def reload() -> None:
+            self.heard.append(1)
+            fault = faults.pop()
+            if fault is not None:
+                raise fault
+
+        root = self.signals_with(reload, has_terminal=False)
+        self.hang_up()
+        self.hang_up()
+        self.assertEqual((self.heard, self.reactor.stops), ([1, 1], 0))
+        root.is_stopping = True
+        self.hang_up()
+        self.assertEqual(len(self.heard), 2)
+
+    def test_terminal_that_goes(self) -> None:
+        """Where the terminal goes that the service was started in, it stops."""
+        self.signals_with(lambda: self.heard.append(1), has_terminal=True)
+        self.hang_up()
+        self.assertEqual((self.heard, self.reactor.stops), ([], 1))
 
     def test_first_stops_second_skips(self) -> None:
         """The first signal stops the reactor as it ever did, the second the wait."""

@@ -91,6 +91,7 @@ class OptionsTests(SynchronousTestCase):
             (["--sdp", missing], "--sdp"),
             (["--tls-ca", missing], "--tls-ca"),
             (["--resolve", "a"], "--resolve"),
+            (["--nameserver", "a"], "--nameserver"),
             (["--answer-timeout", "0"], "--answer-timeout"),
             (["--bind", "192.0.2.1"], "--bind"),
             (["--duration", "1"], "--duration"),
@@ -113,6 +114,7 @@ class OptionsTests(SynchronousTestCase):
         text = str(options)
         for name in ("listen", "http", "drain", "demo", "resolve", "from", "proxy"):
             self.assertIn(f"--{name}", text)
+        self.assertIn("--nameserver", text)
 
 
 class HttpEndpointTests(SynchronousTestCase):

@@ -187,6 +187,7 @@ class ChallengeTests(SynchronousTestCase):
     def test_repeated_parameter(self) -> None:
         """A parameter that stands there twice is harmless if it says the same."""
         self.assertEqual(digest(f'{PLAIN}, nonce="n"'), digest(PLAIN))
+        self.assertEqual(digest(f"{PLAIN}, x=y, x=z"), digest(PLAIN))
         self.assertRaises(ParseError, digest, f'{PLAIN}, nonce="m"')
 
     def test_choice_of_qop(self) -> None:

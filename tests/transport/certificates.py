@@ -25,10 +25,18 @@ DAY = timedelta(days=1)
 
 @dataclass(frozen=True)
 class Issued:
-    """A certificate and its key."""
+    """A certificate, its key, and who has issued it where that is somebody else."""
 
     certificate: x509.Certificate
     key: ec.EllipticCurvePrivateKey
+    issuer: Issued | None = None
+
+    @property
+    def chain(self) -> list[Issued]:
+        """The certificate and its issuers, without the root."""
+        if self.issuer is None:
+            return []
+        return [self, *self.issuer.chain]
 
     def write(self, folder: str) -> OwnCertificate:
         """Write both as PEM files into the folder."""
@@ -37,7 +45,10 @@ class Issued:
         Path(names.private_key).write_bytes(
             self.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
         )
-        Path(names.certificate).write_bytes(self.certificate.public_bytes(Encoding.PEM))
+        shown = [one.certificate for one in self.chain or [self]]
+        Path(names.certificate).write_bytes(
+            b"".join(certificate.public_bytes(Encoding.PEM) for certificate in shown)
+        )
         return names
 
 
@@ -57,15 +68,19 @@ def address(text: str) -> x509.GeneralName:
 
 
 def issue(
-    names: Sequence[x509.GeneralName] | None,
+    names: Sequence[x509.GeneralName] | x509.ExtensionType | None,
     *,
     issuer: Issued | None = None,
     common_name: str = "test",
     is_authority: bool = False,
     begins: datetime = NOW - DAY,
     ends: datetime = NOW + DAY,
+    usage: x509.ObjectIdentifier | None = None,
 ) -> Issued:
-    """A certificate with these names; signed by itself where no issuer is given."""
+    """A certificate with these names; signed by itself where no issuer is given.
+
+    Instead of the names their whole extension can be given, to spoil it.
+    """
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(x509.oid.NameOID.COMMON_NAME, common_name)])
     builder = (
@@ -79,11 +94,13 @@ def issue(
         .add_extension(x509.BasicConstraints(is_authority, None), critical=True)
     )
     if names is not None:
-        builder = builder.add_extension(
-            x509.SubjectAlternativeName(names), critical=False
-        )
+        if not isinstance(names, x509.ExtensionType):
+            names = x509.SubjectAlternativeName(names)
+        builder = builder.add_extension(names, critical=False)
+    if usage is not None:
+        builder = builder.add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
     signer = issuer.key if issuer else key
-    return Issued(builder.sign(signer, hashes.SHA256()), key)
+    return Issued(builder.sign(signer, hashes.SHA256()), key, issuer)
 
 
 def authority(common_name: str = "test authority") -> Issued:

@@ -20,6 +20,7 @@ from sipuac.testing.memory import MemoryNetwork
 from sipuac.testing.resolver import LiteralResolver
 from sipuac.transaction.timers import Timers
 from sipuac.transport.interfaces import IFlow, IMessageReceiver
+from sipuac.ua.admission import AdmissionLimits
 from sipuac.ua.endpoint import Endpoint
 from sipuac.ua.invitation import Invitation
 from sipuac.ua.inviter import Inviter
@@ -153,6 +154,7 @@ class PeerTestCase(SynchronousTestCase):
 
     protocol = "UDP"
     max_transactions = 1_000
+    admission: AdmissionLimits | None = None
 
     def setUp(self) -> None:
         """Put a caller and a peer into a new network."""
@@ -166,6 +168,7 @@ class PeerTestCase(SynchronousTestCase):
             identifiers=self.identifiers,
             timers=Timers(),
             max_transactions=self.max_transactions,
+            admission=self.admission,
         )
         self.successResultOf(self.endpoint.start())
         self.media = ScriptedMedia(self.clock)
@@ -204,7 +207,7 @@ class PeerTestCase(SynchronousTestCase):
         endpoint = self.endpoint
         self.assertEqual(self.inviter.invitations, [])
         self.assertEqual(len(endpoint._transactions), 0)
-        self.assertEqual((endpoint._clients, endpoint._servers), ({}, {}))
+        self.assertEqual((endpoint._clients, endpoint._intake.servers), ({}, {}))
         self.assertEqual(endpoint._waiting_on, {})
         self.assertEqual(len(endpoint._queue), 0)
         self.assertEqual(endpoint.counters["internal-errors"], 0)

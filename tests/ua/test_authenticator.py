@@ -35,7 +35,7 @@ class AnswerTests(AuthenticatorTestCase):
 
     def test_401_and_407(self) -> None:
         """A 401 is answered with Authorization, a 407 with Proxy-Authorization
-        (3261-22.2-a, 3261-22.3-a).
+        (RFC 3261 section 22.2, 3261-22.3-a).
         """
         for server, field in (
             (registrar(), "Authorization"),
@@ -90,11 +90,11 @@ class AnswerTests(AuthenticatorTestCase):
         """
         servers = [
             proxy(algorithms=["SHA-256", "MD5"], name="a"),
-            proxy(name="b"),
+            proxy(algorithms=["SHA-256", "MD5"], name="b"),
             proxy(name="c"),
         ]
         rows = [row for server in servers for row in server.challenges()]
-        request = self.retry(self.invite, [*rows, *rows[:1]])
+        request = self.retry(self.invite, [*rows, *rows[:1], *rows[:1]])
         self.assertEqual(len(request.get_all("Proxy-Authorization")), 3)
         for server in servers:
             self.assertIs(server.verdict(request), Verdict.RIGHT)
@@ -293,7 +293,10 @@ class RefusalTests(AuthenticatorTestCase):
             (proxy().challenges(), "MD5 is not allowed"),
             (proxy(algorithms=["MD5-sess"]).challenges(), "MD5-sess is not allowed"),
             (proxy(algorithms=["X"]).challenges(), "algorithm 'X' is not supported"),
-            (proxy(qop="auth-int").challenges(), "no allowed qop, only auth-int"),
+            (
+                proxy(qop="auth-int", algorithms=["SHA-256"]).challenges(),
+                "no allowed qop, only auth-int",
+            ),
         ):
             error = self.failure(self.invite, rows, AuthenticationProblem.UNSUPPORTED)
             self.assertIn(words, str(error))

@@ -84,6 +84,26 @@ class DialogTests(AuthenticatorTestCase):
         update = self.later("UPDATE")
         self.failure(update, rows, AuthenticationProblem.REFUSED, 401)
 
+    def test_preemptive_and_the_same(self) -> None:
+        """So it is where the credentials are the same, letter by letter, as those that
+        answered the last challenge: they have no nonce count.
+        """
+        server = registrar(qop=None)
+        first = self.retry(request_of("REGISTER"), server.challenges(), 401)
+        again = self.later("REGISTER")
+        self.assertEqual(again.get("Authorization"), first.get("Authorization"))
+        again = self.retry(again, server.challenges(), 401)
+        self.assertIs(server.verdict(again), Verdict.RIGHT)
+
+    def test_same_nonce_of_another_realm(self) -> None:
+        """A nonce belongs to its realm: another realm's may happen to be the same."""
+        for realm, count in (("a", 1), ("b", 2)):
+            row = f'Digest realm="{realm}", nonce="n", qop="auth"'
+            request = self.later("UPDATE")
+            request = self.retry(request, [("Proxy-Authenticate", row)])
+            answers = request.get_all("Proxy-Authorization")
+            self.assertEqual(len(answers), count)
+
     def test_carried_and_challenged(self) -> None:
         """A proxy that has passed the request on, and then wants another nonce for the
         same request, gets it once.
@@ -108,7 +128,7 @@ class DialogTests(AuthenticatorTestCase):
 
     def test_bounded(self) -> None:
         """However many realms come along, so many are remembered; the latest are."""
-        for number in range(3 * MAX_SESSIONS):
+        for number in range(3 * MAX_SESSIONS + 5):
             request = request_of("OPTIONS")
             self.retry(request, proxy(f"r{number}").challenges())
         rows = self.later("BYE").get_all("Proxy-Authorization")
@@ -116,6 +136,17 @@ class DialogTests(AuthenticatorTestCase):
         self.assertEqual(read_answer(rows[-1])["realm"], f"r{number}")
         self.assertLess(len(self.authenticator._tries), 3 * MAX_SESSIONS)
         self.assertLess(len(self.authenticator._credentials), 3 * MAX_SESSIONS)
+
+    def test_latest_challenge_is_remembered(self) -> None:
+        """A realm that challenges again is none of the oldest any more."""
+        servers = [proxy(f"r{number}") for number in range(MAX_SESSIONS + 1)]
+        for server in [*servers[:-1], servers[0], servers[-1]]:
+            self.retry(request_of("OPTIONS"), server.challenges(is_stale=True))
+        answers = self.later("BYE").get_all("Proxy-Authorization")
+        realms = [read_answer(row)["realm"] for row in answers]
+        self.assertEqual(len(realms), MAX_SESSIONS)
+        self.assertIn("r0", realms)
+        self.assertNotIn("r1", realms)
 
     def test_many_servers_of_one_realm(self) -> None:
         """So it is where the challenges of several realms come together."""
@@ -213,6 +244,14 @@ class LearnTests(AuthenticatorTestCase):
         self.assertNotIn("y", nonces)
         self.assertEqual(nonces[1], "x")
         self.assertNotEqual(nonces[0], "x")
+
+    def test_nextnonce_alone(self) -> None:
+        """The example of RFC 3261 section 20.6 has nothing but a nextnonce."""
+        request = self.accepted(registrar())
+        rows = [("Authentication-Info", 'nextnonce="47364c23432d2e131a5fb210812c"')]
+        self.assertIs(self.learn(request, rows), ServerProof.ABSENT)
+        text = self.later("BYE").get("Authorization") or ""
+        self.assertEqual(read_answer(text)["nonce"], "47364c23432d2e131a5fb210812c")
 
     def test_wrong_proof(self) -> None:
         """A server that does not know the secret is told apart (7616-3.5-a)."""

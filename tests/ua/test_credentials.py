@@ -184,9 +184,14 @@ class PasswordFileTests(SynchronousTestCase):
 
     def test_unreadable(self) -> None:
         """What cannot be opened is one line that says why."""
-        for path in (self.mktemp(), "/", "a\0b"):
+        for path, why in (
+            (self.mktemp(), "No such file or directory"),
+            ("/", "Is a directory"),
+            ("a\0b", "embedded null byte"),
+            ("/dev/null", "it is empty"),
+        ):
             error = self.assertRaises(LocalProtocolError, read_password, path)
-            self.assertTrue(str(error).startswith("password file "))
+            self.assertEqual(str(error), f"password file {path}: {why}")
 
     def test_pipe(self) -> None:
         """A pipe is read to its end, as of `--password-file <(pass show sip)`."""

@@ -24,7 +24,7 @@ class SystemIdentifiersTests(SynchronousTestCase):
 
     def test_a_tag_has_at_least_32_random_bits(self) -> None:
         """A tag "MUST be globally unique and cryptographically random with at least 32
-        bits of randomness" (3261-8.1.1.3-a).
+        bits of randomness" (3261-8.1.1.3-a, 3261-19.3-a).
         """
         self.assertRegex(self.identifiers.tag(), r"\A[0-9a-f]{16}\Z")
 

@@ -89,6 +89,10 @@ class Handler:
         self.transactions: list[ServerTransaction | None] = []
         self.error: Exception | None = None
 
+    def knows(self, request: Request) -> bool:
+        """See `IRequestHandler`."""
+        return False
+
     def request_received(
         self, request: Request, transaction: ServerTransaction | None, flow: IFlow
     ) -> bool:

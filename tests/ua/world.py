@@ -119,7 +119,9 @@ class CallTestCase(SynchronousTestCase):
         self.network.settle(2_000)
         self.assertEqual(self.inviter.invitations, [])
         self.assertEqual(len(self.endpoint._transactions), 0)
-        self.assertEqual((self.endpoint._clients, self.endpoint._servers), ({}, {}))
+        self.assertEqual(
+            (self.endpoint._clients, self.endpoint._intake.servers), ({}, {})
+        )
         self.assertEqual(self.endpoint._waiting_on, {})
         self.assertEqual(len(self.endpoint._queue), 0)
         self.assertEqual(self.endpoint.counters["internal-errors"], 0)

@@ -1,0 +1,371 @@
+"""The search for the servers of a URI (RFC 3263 section 4), bounded in every way.
+
+Literal addresses need no lookup. Names of the `--resolve` table and of the hosts file
+have their addresses there, and nobody is asked about them. For all others: NAPTR where
+neither port nor transport is given, SRV where no port is, and A and AAAA.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass
+from random import SystemRandom
+from typing import Any, TypeVar
+
+from twisted.internet.defer import (
+    Deferred,
+    FirstError,
+    gatherResults,
+    inlineCallbacks,
+    succeed,
+)
+from twisted.internet.defer import TimeoutError as DeferredTimeout
+from twisted.names import dns
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from sipuac.errors import LocalProtocolError, ResolutionFailed
+from sipuac.resolver.addresses import SourceToward, ordered_addresses
+from sipuac.resolver.cache import AnswerCache
+from sipuac.resolver.client import NameClient, NameServer
+from sipuac.resolver.interfaces import IResolver, Lookup
+from sipuac.resolver.records import MAX_ALIASES, Answer, Status, plain_name
+from sipuac.resolver.rules import (
+    Naptr,
+    Pick,
+    Service,
+    Srv,
+    asked_transport,
+    default_transport,
+    literal_address,
+    ordered_targets,
+    services_by_naptr,
+    services_by_rule,
+)
+from sipuac.resolver.system import HostsFile, SystemServers
+from sipuac.syntax.destination import DEFAULT_PORTS, Destination
+from sipuac.syntax.uri import SipUri
+
+#: Seconds for the whole search.
+SEARCH_TIMEOUT = 10.0
+
+#: Addresses of one name that are tried at most.
+MAX_ADDRESSES = 16
+
+#: Targets of one service that are looked up at most.
+MAX_TARGETS = 16
+
+#: Services that one group of NAPTR records may lead to.
+MAX_SERVICES = 4
+
+#: Groups of NAPTR records that are gone through.
+MAX_GROUPS = 4
+
+#: Servers that are tried at most.
+MAX_DESTINATIONS = 32
+
+_T = TypeVar("_T")
+
+# What a search yields, of many types, and what comes of it.
+_Search = Generator[Deferred[Any], Any, list[Destination]]
+
+
+def _pick_by_chance(highest: int) -> int:
+    return SystemRandom().randint(0, highest)
+
+
+@dataclass(frozen=True, slots=True)
+class _Goal:
+    """What is searched for.
+
+    Attributes:
+        domain: The host of the URI.
+        target: The name that the search begins at.
+        is_secure: Whether only TLS will do.
+        transport: The one to use unless DNS says another.
+    """
+
+    domain: str
+    target: str
+    is_secure: bool
+    transport: str
+
+    def destinations(
+        self, transport: str, port: int, name: str, addresses: Sequence[str]
+    ) -> list[Destination]:
+        """The servers at these addresses of a name.
+
+        The certificate has to name the host of the URI: neither maddr nor anything that
+        came by DNS proves who a server is (RFC 5922 section 7.3).
+        """
+        return [
+            Destination(transport, address, port, self.domain, name)
+            for address in addresses
+        ]
+
+
+@implementer(IResolver)
+class Resolver:
+    """Finds servers by RFC 3263.
+
+    Args:
+        table: Addresses by name, instead of DNS; the names keep their meaning for the
+            certificates that servers must show.
+        lookup: Where names are looked up; None for the system's hosts file and, by
+            `reactor`, name servers.
+        reactor: Has the clock that bounds a search and the sockets to ask with; without
+            it nothing is remembered. Any, as it provides many interfaces.
+        nameservers: Who is asked; none for those of the system.
+        hosts: The hosts file; None for the system's, or none where `lookup` is given.
+        pick: Chance, for SRV weights and the numbers of questions.
+        source_toward: Tells our own address toward another, to order addresses by
+            (RFC 6724); None where nobody knows.
+
+    Attributes:
+        counters: How often each thing happened that should be seen.
+
+    Raises:
+        LocalProtocolError: An address of the table is none.
+    """
+
+    def __init__(
+        self,
+        table: Mapping[str, str] | None = None,
+        lookup: Lookup | None = None,
+        *,
+        reactor: Any = None,
+        nameservers: Sequence[NameServer] = (),
+        hosts: HostsFile | None = None,
+        pick: Pick = _pick_by_chance,
+        source_toward: SourceToward | None = None,
+    ) -> None:
+        self.counters: Counter[str] = Counter()
+        self._table = {
+            name.lower().removesuffix("."): _table_address(name, address)
+            for name, address in (table or {}).items()
+        }
+        self._hosts = HostsFile() if hosts is None and lookup is None else hosts
+        if lookup is None and reactor is not None:
+            servers = SystemServers() if not nameservers else lambda: nameservers
+            lookup = NameClient(reactor, servers, pick, self.counters)
+        self._cache: AnswerCache | None = None
+        if lookup is not None:
+            self._cache = AnswerCache(lookup, reactor, self.counters)
+        self._reactor = reactor
+        self._pick = pick
+        self._source_toward = source_toward
+
+    def resolve(
+        self, uri: object, *, is_secure: bool = False
+    ) -> Deferred[list[Destination]]:
+        """See `IResolver`."""
+        searching: Deferred[list[Destination]] = self._search(uri, is_secure)
+        if self._reactor is not None and not searching.called:
+            searching.addTimeout(SEARCH_TIMEOUT, self._reactor)
+            searching.addErrback(_timed_out)
+        return searching
+
+    @inlineCallbacks
+    def _search(self, uri: object, is_secure: bool) -> _Search:
+        if not isinstance(uri, SipUri):
+            raise ResolutionFailed(f"no server can be found for {uri}")
+        is_secure = is_secure or uri.is_secure
+        # RFC 3263 section 4: "We define TARGET as the value of the maddr parameter of
+        # the URI, if present, otherwise, the host value".
+        target = (uri.parameter("maddr") or uri.host).strip("[]")
+        asked = asked_transport(uri, is_secure=is_secure)
+        transport = asked or default_transport(is_secure=is_secure)
+        goal = _Goal(uri.host, target, is_secure, transport)
+        port = uri.port or DEFAULT_PORTS[transport]
+        # Departs from RFC 3263 section 4.1, which asks NAPTR and SRV for every name,
+        # because who gives a name an address on this host says where its server is.
+        known = self._known_addresses(target)
+        if known is not None:
+            if not known:
+                raise _no_such_name(target)
+            return goal.destinations(transport, port, target, known)
+        if not uri.port:
+            found = yield from self._search_services(goal, asked)
+            return _bounded(found)
+        addresses = yield from self._search_addresses(target)
+        return _bounded(goal.destinations(transport, port, target, addresses))
+
+    # Which services
+
+    def _search_services(self, goal: _Goal, asked: str | None) -> _Search:
+        """The servers by NAPTR and SRV records, else those of the name itself.
+
+        Raises:
+            ResolutionFailed: There are SRV records, but they lead nowhere; or the name
+                servers do not say whether there are any.
+        """
+        groups: list[list[Service]] = []
+        if asked is None:
+            answer = yield from self._ask(goal.target, dns.NAPTR)
+            records = [one for one in answer.records if isinstance(one, Naptr)]
+            groups = services_by_naptr(records, is_secure=goal.is_secure)[:MAX_GROUPS]
+        # Section 4.2: without SRV records the name itself is contacted "using the
+        # transport protocol determined previously".
+        transport = groups[0][0].transport if groups else goal.transport
+        by_rule = services_by_rule(goal.target, asked, is_secure=goal.is_secure)
+        is_there = False
+        for services in groups or [by_rule]:
+            found, is_one_there = yield from self._search_group(goal, services)
+            if found:
+                return found
+            is_there = is_there or is_one_there
+        if is_there:
+            raise ResolutionFailed(f"{goal.target} offers no server that we can use")
+        addresses = yield from self._search_addresses(goal.target)
+        port = DEFAULT_PORTS[transport]
+        return goal.destinations(transport, port, goal.target, addresses)
+
+    def _search_group(
+        self, goal: _Goal, services: Sequence[Service]
+    ) -> Generator[Deferred[Any], Any, tuple[list[Destination], bool]]:
+        """The servers of these services, and whether there are SRV records at all."""
+        services = services[:MAX_SERVICES]
+        answers: list[Answer] = yield _all(
+            [self._answer(service.name, dns.SRV) for service in services]
+        )
+        targets: list[tuple[Service, Srv]] = []
+        for service, answer in zip(services, answers, strict=True):
+            records = [one for one in answer.records if isinstance(one, Srv)]
+            ordered = ordered_targets(records, self._pick)
+            targets += [(service, srv) for srv in ordered[:MAX_TARGETS]]
+        statuses = {answer.status for answer in answers}
+        if Status.FOUND not in statuses and Status.SILENT in statuses:
+            # That is not "there are none": what has its servers elsewhere must not be
+            # taken for a server itself.
+            raise _no_answer(goal.target)
+        found = yield from self._search_targets(goal, targets)
+        return found, Status.FOUND in statuses
+
+    def _search_targets(
+        self, goal: _Goal, targets: Sequence[tuple[Service, Srv]]
+    ) -> _Search:
+        """The addresses of the targets, target by target (RFC 7984 section 4)."""
+        names = list(dict.fromkeys(srv.target for _, srv in targets))
+        answers: list[list[str]] = yield _all(
+            [self._addresses_or_none(name) for name in names]
+        )
+        addresses = dict(zip(names, answers, strict=True))
+        found = []
+        for service, srv in targets:
+            found += goal.destinations(
+                service.transport, srv.port, srv.target, addresses[srv.target]
+            )
+        return found
+
+    # Which addresses
+
+    @inlineCallbacks
+    def _addresses_or_none(self, name: str) -> Generator[Deferred[Any], Any, list[str]]:
+        known = self._known_addresses(name)
+        if known is not None:
+            return list(known)
+        try:
+            found: list[str] = yield from self._search_addresses(name)
+        except ResolutionFailed:
+            return []
+        return found
+
+    def _known_addresses(self, name: str) -> Sequence[str] | None:
+        """Addresses that nobody need be asked for, None where there are none."""
+        literal = literal_address(name)
+        if literal is not None:
+            return [literal]
+        plain = name.lower().removesuffix(".")
+        if plain in self._table:
+            return [self._table[plain]]
+        if self._hosts is None:
+            return None
+        # As they stand in the file, the administrator's order.
+        known = self._hosts.addresses(plain)
+        return None if known is None else known[:MAX_ADDRESSES]
+
+    def _search_addresses(self, name: str) -> Generator[Deferred[Any], Any, list[str]]:
+        """The addresses of both families.
+
+        RFC 7984 section 3.1: look up "address records for all address families that it
+        supports".
+        """
+        answers: list[Answer] = yield _all(
+            [self._answer(name, kind) for kind in (dns.A, dns.AAAA)]
+        )
+        found = [one for answer in answers for one in answer.records]
+        addresses = [one for one in found if isinstance(one, str)]
+        if addresses:
+            return self._ordered(addresses)
+        statuses = {answer.status for answer in answers}
+        if Status.SILENT in statuses:
+            raise _no_answer(name)
+        if Status.REFUSED in statuses:
+            raise ResolutionFailed(f"{name}: the name servers cannot tell")
+        raise _no_such_name(name)
+
+    def _ordered(self, addresses: Sequence[str]) -> list[str]:
+        unique = list(dict.fromkeys(addresses))
+        return ordered_addresses(unique, self._source_toward)[:MAX_ADDRESSES]
+
+    # One question
+
+    @inlineCallbacks
+    def _answer(self, name: str, kind: int) -> Generator[Deferred[Any], Any, Answer]:
+        answer: Answer = yield from self._ask(name, kind)
+        return answer
+
+    def _ask(self, name: str, kind: int) -> Generator[Deferred[Any], Any, Answer]:
+        """The answer to a question, aliases followed as far as they are sensible."""
+        asked: set[str] = set()
+        wanted: str | None = plain_name(name)
+        while wanted is not None and wanted not in asked and len(asked) <= MAX_ALIASES:
+            asked.add(wanted)
+            answer: Answer = yield self._ask_once(wanted, kind)
+            if answer.alias is None:
+                return answer
+            wanted = answer.alias
+        return Answer(Status.NONE)
+
+    def _ask_once(self, name: str, kind: int) -> Deferred[Answer]:
+        if self._cache is None:
+            return succeed(Answer(Status.NONE))
+        return self._cache.ask(name, kind)
+
+
+def _bounded(destinations: Sequence[Destination]) -> list[Destination]:
+    return list(dict.fromkeys(destinations))[:MAX_DESTINATIONS]
+
+
+def _all(waiting: Sequence[Deferred[_T]]) -> Deferred[list[_T]]:
+    """The results of all of them; cancelling it gives up all."""
+    results: Deferred[list[_T]] = gatherResults(waiting, consumeErrors=True)
+    return results.addErrback(_own_failure)
+
+
+def _own_failure(failure: Failure) -> Failure:
+    error = failure.value
+    return error.subFailure if isinstance(error, FirstError) else failure
+
+
+def _no_answer(name: str) -> ResolutionFailed:
+    return ResolutionFailed(f"{name}: the name servers do not answer")
+
+
+def _no_such_name(name: str) -> ResolutionFailed:
+    return ResolutionFailed(f"{name}: there is no such name, or it has no address")
+
+
+def _timed_out(failure: Failure) -> list[Destination]:
+    failure.trap(DeferredTimeout)
+    raise ResolutionFailed("the name servers take too long")
+
+
+def _table_address(name: str, address: str) -> str:
+    literal = literal_address(address.strip("[]"))
+    if literal is None:
+        raise LocalProtocolError(
+            f"cannot resolve {name!r} as {address!r}: no IP address"
+        )
+    return literal
