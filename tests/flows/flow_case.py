@@ -167,7 +167,7 @@ class FlowCase(SynchronousTestCase):
             self.endpoint,
             "Alice <sip:alice@atlanta.example.com>",
             proxy=proxy,
-            credentials=credentials,
+            **({} if credentials is None else {"credentials": credentials}),
             media=StaticMedia(SessionDescription.parse(offer)),
         )
         asked = inviter.invite(TARGET, **options)
