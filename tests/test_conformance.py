@@ -19,6 +19,11 @@ COMPLETE = (
     "Dialogs",
     "BYE, early dialogs included",
     "Transactions and timers",
+    "Transports",
+    "Security and robustness",
+    "Offer and answer",
+    "Reliable provisional responses (PRACK)",
+    "Reason",
 )
 
 

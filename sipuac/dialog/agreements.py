@@ -40,14 +40,14 @@ def next_description(
 def tell(
     outbox: Outbox, branch: Branch, before: Agreement | None, by: str, method: str
 ) -> None:
-    """An exchange is complete, or a refresh without one: say what it brought.
+    """An exchange is complete: say what it brought.
 
     Args:
         outbox: Takes the effects.
         branch: Its dialog.
         before: What was in force until then.
         by: "local" or "remote": who asked for it.
-        method: "INVITE" or "UPDATE".
+        method: "INVITE" or "UPDATE", which asked.
     """
     agreed = branch.exchange.agreed
     if agreed is None:
@@ -55,10 +55,15 @@ def tell(
     local, remote = agreed.local, agreed.remote
     outbox.emit(Modified(branch.tag, local, remote, branch.under_way.is_held))
     if before is not None and _is_same(before, agreed):
-        interval = None if branch.timer is None else branch.timer.interval
-        outbox.report(SessionRefreshed(branch.tag, by, method, interval))
+        tell_refreshed(outbox, branch, by, method)
     else:
         outbox.report(SessionModified(branch.tag, by, method, str(local), str(remote)))
+
+
+def tell_refreshed(outbox: Outbox, branch: Branch, by: str, method: str) -> None:
+    """The session goes on unchanged; arguments as of `tell`."""
+    interval = None if branch.timer is None else branch.timer.interval
+    outbox.report(SessionRefreshed(branch.tag, by, method, interval))
 
 
 def _is_same(before: Agreement, after: Agreement) -> bool:

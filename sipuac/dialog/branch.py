@@ -21,7 +21,7 @@ from sipuac.dialog.dialog import Dialog, DialogState
 from sipuac.dialog.fork_policy import BranchView
 from sipuac.dialog.modification import UnderWay
 from sipuac.dialog.reliable import ReliableOrder
-from sipuac.dialog.session_state import SessionMachine
+from sipuac.dialog.session_state import SessionMachine, SessionState
 from sipuac.dialog.session_timer import SessionTimer
 from sipuac.machine import Transitions, step
 from sipuac.sdp.description import SessionDescription
@@ -210,6 +210,14 @@ class Branch:
     def has_call(self) -> bool:
         """Whether its 2xx has become a call that is not over."""
         return self.state is BranchState.STANDING and self.session is not None
+
+    @property
+    def stands(self) -> bool:
+        """Whether its call stands: both sides have both descriptions."""
+        session = self.session
+        if session is None or not self.has_call:
+            return False
+        return session.state is SessionState.ESTABLISHED
 
     def view(self, media_tag: str | None) -> BranchView:
         """What a fork policy may see."""

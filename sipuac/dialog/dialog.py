@@ -197,6 +197,19 @@ class Dialog:
         self.local_cseq += 1
         return self._request(method, self.local_cseq, headers, body, has_contact)
 
+    def repeated(self, request: Request, credentials: Headers) -> Request:
+        """A request of this dialog once more: its next number, and these credentials.
+
+        Args:
+            request: As it was sent, without Via.
+            credentials: Rows in place of those that it had.
+        """
+        self.local_cseq += 1
+        again = request.replacing("CSeq", f"{self.local_cseq} {request.method}")
+        for name in _CREDENTIALS:
+            again = again.without(name)
+        return again.with_headers(credentials)
+
     def ack(self, *, headers: Headers = (), body: bytes = b"") -> Request:
         """The ACK of the INVITE's 2xx, with the INVITE's CSeq number (13.2.2.4)."""
         fields = [*self._credentials, *headers]

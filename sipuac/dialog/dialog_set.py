@@ -13,7 +13,7 @@ change it, in `refreshes`, which keeps it alive, and in `own_requests` and
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from sipuac.dialog import outcome
 from sipuac.dialog.acknowledgements import Acknowledgements
@@ -265,6 +265,13 @@ class DialogSet:
             self.forks.probe_finished(branch, number, method, result)
 
     # What the media says
+
+    def request_challenged(
+        self, number: int, request: Request, credentials: Sequence[tuple[str, str]]
+    ) -> list[Effect]:
+        """A request of ours in a dialog is to be sent again, with these credentials."""
+        self.requests.again(number, request, tuple(credentials))
+        return self._finish()
 
     def media_applied(self, tag: str) -> list[Effect]:
         """The media of this branch has its answer."""

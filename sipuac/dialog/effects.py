@@ -42,6 +42,14 @@ class RepeatAck:
 
 
 @dataclass(frozen=True, slots=True)
+class ForgetAck:
+    """The 2xx to the re-INVITE with this CSeq number will not come again."""
+
+    branch: str
+    cseq: int
+
+
+@dataclass(frozen=True, slots=True)
 class SendInDialog:
     """Send a request in this branch's dialog, after all that was sent in it before.
 
@@ -281,6 +289,7 @@ Effect = (
     | StopTimer
     | SendAck
     | RepeatAck
+    | ForgetAck
     | SendInDialog
     | SendReInvite
     | CancelReInvite

@@ -18,7 +18,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sipuac.dialog import outcome
-from sipuac.dialog.agreements import next_description, tell
+from sipuac.dialog.agreements import next_description, tell, tell_refreshed
 from sipuac.dialog.branch import Branch, MediaState
 from sipuac.dialog.capabilities import ALLOW
 from sipuac.dialog.descriptions import description_of
@@ -38,7 +38,6 @@ from sipuac.dialog.modification import (
     Stage,
     Wish,
 )
-from sipuac.dialog.session_state import SessionState
 from sipuac.dialog.timers import DialogTimer, media_timer, timer_of
 from sipuac.dialog.usages import ending_status
 from sipuac.errors import (
@@ -253,7 +252,8 @@ class Modifications:
             # The offer had not changed, but the answer has.
             self._ask_media(branch, own)
         else:
-            self._refreshed(branch, own)
+            tell(self._outbox, branch, own.before, "local", "INVITE")
+            self._succeed(branch, own)
 
     def _apply(
         self, branch: Branch, own: OwnModification, answer: SessionDescription
@@ -264,8 +264,7 @@ class Modifications:
         self._outbox.emit(ApplyAnswer(branch.tag, answer))
         self._await_media(branch)
 
-    def _refreshed(self, branch: Branch, own: OwnModification) -> None:
-        tell(self._outbox, branch, own.before, "local", own.method)
+    def _succeed(self, branch: Branch, own: OwnModification) -> None:
         self._done(own.wish, None)
         self._finish(branch, own)
 
@@ -278,7 +277,8 @@ class Modifications:
             return False
         if isinstance(result, Response) and result.is_success:
             self._set.refreshes.accepted(branch, result)
-            self._refreshed(branch, own)
+            tell_refreshed(self._outbox, branch, "local", "UPDATE")
+            self._succeed(branch, own)
         else:
             self.refused(branch, own, result)
         return True
@@ -468,6 +468,4 @@ def _is_free(branch: Branch, wish: Wish) -> bool:
         return False
     if wish.purpose is Purpose.ADOPT:
         return branch.media is MediaState.NONE
-    session = branch.session
-    stands = session is not None and session.state is SessionState.ESTABLISHED
-    return stands and branch.media is MediaState.APPLIED
+    return branch.stands and branch.media is MediaState.APPLIED

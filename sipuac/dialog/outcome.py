@@ -7,7 +7,6 @@ from sipuac.errors import (
     CallFailed,
     InviteForked,
     MissingSessionDescription,
-    ParseError,
     Redirected,
     SipError,
     rejection_class,
@@ -44,15 +43,13 @@ def no_description(response: Response) -> MissingSessionDescription:
 
 
 def contacts_of(response: Response) -> tuple[str, ...]:
-    """The URIs of a redirection, the highest q first (8.1.3.4).
+    """The URIs of a redirection, the highest q first (8.1.3.4), as text."""
+    return tuple(str(contact.uri) for contact in ordered_contacts(response))
 
-    Those that cannot be read are left out.
-    """
-    try:
-        contacts = response.contacts
-    except ParseError:
-        return ()
-    return tuple(str(contact.uri) for contact in sorted(contacts, key=_preference))
+
+def ordered_contacts(response: Response) -> list[NameAddress]:
+    """The Contacts of a redirection, the highest q first; none that is unreadable."""
+    return sorted(response.contacts, key=_preference)
 
 
 def _preference(contact: NameAddress) -> float:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from sipuac.dialog.agreements import next_description, tell
+from sipuac.dialog.agreements import next_description, tell, tell_refreshed
 from sipuac.dialog.branch import Branch, MediaState
 from sipuac.dialog.capabilities import ALLOW, SUPPORTED
 from sipuac.dialog.dialog import DialogState
@@ -26,7 +26,6 @@ from sipuac.dialog.glare import busy_retry_after
 from sipuac.dialog.modification import PeerModification, PeerStage
 from sipuac.dialog.peer_bodies import answer_of, offer_of
 from sipuac.dialog.session_interval import Agreed
-from sipuac.dialog.session_state import SessionState
 from sipuac.dialog.timers import DialogTimer, media_timer, timer_of
 from sipuac.errors import NegotiationError
 from sipuac.sdp.description import SessionDescription
@@ -91,9 +90,7 @@ class PeerModifications:
 
     def _is_ours_in_the_way(self, branch: Branch) -> bool:
         """Whether an INVITE of ours is in progress, or its media works on it."""
-        session = branch.session
-        stands = session is not None and session.state is SessionState.ESTABLISHED
-        if not stands or branch.media is not MediaState.APPLIED:
+        if not branch.stands or branch.media is not MediaState.APPLIED:
             return True
         own = branch.under_way.own
         return own is not None and own.is_in_the_way
@@ -118,9 +115,8 @@ class PeerModifications:
         if offer is None:
             self._reply(request, self._success(branch, request, agreed))
             self._set.refreshes.answered(branch, agreed)
-            if branch.has_call:
-                before = branch.exchange.agreed
-                tell(self._outbox, branch, before, "remote", "UPDATE")
+            if branch.stands:
+                tell_refreshed(self._outbox, branch, "remote", "UPDATE")
             return
         modification = self._receive(branch, Carrier.UPDATE, request, offer, agreed)
         if modification is not None:

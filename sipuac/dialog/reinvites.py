@@ -14,6 +14,7 @@ from sipuac.dialog.descriptions import description_of
 from sipuac.dialog.effects import (
     AbandonReInvite,
     CancelReInvite,
+    ForgetAck,
     RepeatAck,
     SendAck,
 )
@@ -29,13 +30,21 @@ if TYPE_CHECKING:
 
 
 class _Sent:
-    """A re-INVITE without final response.
+    """A re-INVITE without final response, or with a 2xx that may come again.
 
     Attributes:
-        own: What it is for; None where its dialog is over.
+        own: What it is for; None where its dialog is over, or it is answered.
     """
 
-    __slots__ = ("branch", "cseq", "has_provisional", "is_cancelled", "number", "own")
+    __slots__ = (
+        "branch",
+        "cseq",
+        "has_provisional",
+        "is_acked",
+        "is_cancelled",
+        "number",
+        "own",
+    )
 
     def __init__(
         self, branch: Branch, own: OwnModification, number: int, cseq: int
@@ -46,6 +55,7 @@ class _Sent:
         self.cseq = cseq
         self.has_provisional = False
         self.is_cancelled = False
+        self.is_acked = False
 
 
 class ReInvites:
@@ -60,7 +70,7 @@ class ReInvites:
 
     @property
     def is_idle(self) -> bool:
-        """Whether none waits for its final response, in any dialog."""
+        """Whether nothing more can come of any, in any dialog."""
         return not self._sent
 
     def send(
@@ -79,36 +89,47 @@ class ReInvites:
         """A response to the re-INVITE with this number."""
         sent = self._sent.get(number)
         if sent is None:
+            return
+        branch, own = sent.branch, sent.own
+        if sent.is_acked:
             # RFC 3261 13.2.2.4: an ACK for each 2xx that the transaction passes up.
-            tag = response.to_tag or ""
-            if response.is_success and tag in self._set.branches:
-                self._outbox.emit(RepeatAck(tag, response.cseq.number))
+            if response.is_success:
+                self._outbox.emit(RepeatAck(branch.tag, sent.cseq))
         elif response.is_provisional:
             self._provisional(sent, response)
         else:
-            self._end(sent)
-            sent.branch.learn_allow(response)
+            branch.learn_allow(response)
             if response.is_success:
                 self._acknowledge(sent, response)
-            if sent.own is not None:
-                self._set.modifications.answered(sent.branch, sent.own, response)
+            else:
+                self._end(sent)
+            if own is not None:
+                self._set.modifications.answered(branch, own, response)
 
     def failed(self, number: int, error: Unreachable) -> None:
         """The re-INVITE with this number will have no final response."""
         sent = self._sent.get(number)
-        if sent is not None:
-            self._end(sent)
-            if sent.own is not None:
-                self._set.modifications.refused(sent.branch, sent.own, error)
+        if sent is None or sent.is_acked:
+            return
+        self._end(sent)
+        if sent.own is not None:
+            self._set.modifications.refused(sent.branch, sent.own, error)
 
     def _end(self, sent: _Sent) -> None:
         del self._sent[sent.number]
         self._outbox.stop_timer(timer_of(DialogTimer.REINVITE, sent.number))
 
     def limit_is_over(self, number: int) -> None:
-        """It has no final response for too long: CANCEL, and then give it up."""
+        """It has no final response for too long: CANCEL, and then give it up.
+
+        Where it has a 2xx, that will not come again.
+        """
         sent = self._sent.get(number)
         if sent is None:
+            return
+        if sent.is_acked:
+            del self._sent[number]
+            self._outbox.emit(ForgetAck(sent.branch.tag, sent.cseq))
             return
         if sent.own is not None and not sent.is_cancelled:
             sent.is_cancelled = True
@@ -162,6 +183,9 @@ class ReInvites:
         dialog.refreshed_by("INVITE", response)
         ack = dialog.ack_of(sent.cseq)
         self._outbox.emit(SendAck(branch.tag, ack, dialog.next_hop(), sent.cseq))
+        sent.is_acked = True
+        sent.own = None
+        self._limit(sent)
 
     def abandon(self, branch: Branch) -> None:
         """The dialog is over: what still comes means nothing for its session."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sipuac.dialog.branch import Branch
 from sipuac.dialog.effects import SendInDialog, SendReInvite
 from sipuac.dialog.outbox import Outbox
+from sipuac.syntax.message import Request
 
 
 class Requests:
@@ -52,6 +53,22 @@ class Requests:
         request = dialog.request("INVITE", headers=headers, body=body, has_contact=True)
         self._outbox.emit(SendReInvite(branch.tag, number, request, dialog.next_hop()))
         return number, dialog.local_cseq
+
+    def again(
+        self, number: int, request: Request, headers: tuple[tuple[str, str], ...]
+    ) -> None:
+        """Send a request that waits once more, with these credentials.
+
+        "it MUST increment the CSeq header field value as it would normally when sending
+        an updated request" (RFC 3261 section 22.2).
+        """
+        pending = self._pending.get(number)
+        if pending is not None:
+            branch, _ = pending
+            dialog = branch.dialog
+            again = dialog.repeated(request, headers)
+            effect = SendInDialog(branch.tag, number, again, dialog.next_hop())
+            self._outbox.emit(effect)
 
     def finished(self, number: int) -> tuple[Branch, str] | None:
         """Which request this was: its branch and method; None for none that waits."""

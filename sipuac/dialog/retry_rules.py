@@ -29,10 +29,13 @@ class Retry:
     Attributes:
         invite: Without Via.
         action: What is different about it, in words.
+        is_elsewhere: Whether it goes to another target or server: then the one that
+            failed is given up.
     """
 
     invite: Request
     action: str
+    is_elsewhere: bool = False
 
 
 class RetryRule(Protocol):

@@ -25,7 +25,8 @@ class DialogTimer(str, Enum):
     MEDIA = "media"
     """The media has had long enough to make an offer or an answer, or to take one."""
     REINVITE = "re-invite"
-    """A re-INVITE of ours has waited long enough for its final response."""
+    """A re-INVITE of ours has waited long enough for its final response, or its 2xx
+    cannot come again."""
     RETRY = "retry"
     """Requests had crossed: ours is tried once more (RFC 3261 section 14.1)."""
     REPEAT = "repeat-2xx"

@@ -40,11 +40,31 @@ class IMediaSession(Interface):
     ) -> Deferred[SessionDescription] | SessionDescription:
         """The answer to the peer's offer; the session starts with it.
 
-        A session that has not answered within 8 s counts as one that has refused.
+        Called again for each later offer of the peer. A session that is held answers
+        held: each stream sendonly or inactive. One that has not answered within 8 s
+        counts as one that has refused.
+        """
+
+    def make_offer(
+        is_held: bool,
+    ) -> Deferred[SessionDescription] | SessionDescription:
+        """A new offer in a session that runs (RFC 3264 section 8): what we have now.
+
+        Nothing changes until its answer is applied by `apply_answer`, or it is given up
+        by `rollback`; one of both follows. A session that has not made it within 8 s
+        counts as one that has refused. The caller sees to the version in the o= line.
+
+        Args:
+            is_held: Whether each stream is to be held: sendonly, or inactive. Once the
+                answer is applied, the session is held or not as this said.
         """
 
     def rollback() -> Deferred[None] | None:
-        """Go back to the last completed exchange (RFC 6141 section 3.4)."""
+        """Go back to the last completed exchange (RFC 6141 section 3.4).
+
+        Called after `make_offer`, where that offer was refused or its answer was; and
+        after `make_answer`, where that answer was not sent.
+        """
 
     def close() -> None:
         """End: stop sending and receiving, free everything. Called exactly once."""

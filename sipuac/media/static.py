@@ -29,7 +29,13 @@ from sipuac.media.interfaces import ILocalOffer, IMediaFactory, IMediaSession
 from sipuac.sdp.checks import is_refused
 from sipuac.sdp.description import DEFAULT_LIMITS, SessionDescription
 from sipuac.sdp.exchange import Agreement
-from sipuac.sdp.negotiation import answer_to, check_streams, plain_audio_offer
+from sipuac.sdp.negotiation import (
+    answer_to,
+    check_streams,
+    held,
+    plain_audio_offer,
+    resumed,
+)
 
 #: The kinds of media that can be asked for.
 KINDS = ("plain", "single-answer")
@@ -158,8 +164,9 @@ class StaticSession:
 
     Attributes:
         branch: What the dialog is called.
-        offer: Our offer, None where the peer makes it.
+        offer: Our last offer, None where only the peer has made any.
         agreed: The exchange in force, None before the first.
+        is_held: Whether we hold the session.
         applied: The last answers of the peer that were taken, in order.
         made: The last answers that we made, in order.
         is_closed: Whether `close` was called.
@@ -175,7 +182,10 @@ class StaticSession:
         self.applied: deque[SessionDescription] = deque(maxlen=_MAX_RECORD)
         self.made: deque[SessionDescription] = deque(maxlen=_MAX_RECORD)
         self.is_closed = False
+        self.is_held = False
         self._before: Agreement | None = None
+        # The state that our open offer asks for; None where none is open.
+        self._wanted_held: bool | None = None if offer is None else False
         self._media = media
         media.open_sessions += 1
 
@@ -186,10 +196,11 @@ class StaticSession:
             MediaRefused: Its streams do not fit those of the offer, or it refuses all.
             LocalProtocolError: There is no offer of ours that waits for an answer.
         """
-        if self.agreed is not None:
+        if self.offer is not None and self._wanted_held is None:
             self._check_open("apply_answer")
             raise LocalProtocolError(f"branch {self.branch!r} has its answer already")
         self._take("apply_answer", answer)
+        self.is_held, self._wanted_held = bool(self._wanted_held), None
 
     def replace_answer(self, answer: SessionDescription) -> None:
         """Take another answer to the same offer in place of the one applied before.
@@ -202,7 +213,7 @@ class StaticSession:
             raise LocalProtocolError(
                 f"{self._media.kind} media cannot replace the answer of {self.branch!r}"
             )
-        if self.agreed is None:
+        if self.agreed is None or self._wanted_held is not None:
             self._check_open("replace_answer")
             raise LocalProtocolError(f"branch {self.branch!r} has no answer to replace")
         self._take("replace_answer", answer)
@@ -215,11 +226,14 @@ class StaticSession:
             LocalProtocolError: Our own offer waits for its answer.
         """
         self._check_open("make_answer")
-        if self.offer is not None and self.agreed is None:
+        if self._wanted_held is not None:
             raise LocalProtocolError(f"our offer to {self.branch!r} is not answered")
         previous = None if self.agreed is None else self.agreed.local
+        wanted = self._media.description
+        if self.is_held:
+            wanted = held(wanted)
         try:
-            answer = answer_to(offer, self._media.description, previous)
+            answer = answer_to(offer, wanted, previous)
         except NegotiationError as error:
             raise MediaRefused(str(error)) from error
         self.made.append(answer)
@@ -227,13 +241,39 @@ class StaticSession:
         self.agreed = Agreement(local=answer, remote=offer)
         return answer
 
-    def rollback(self) -> None:
-        """Go back to the exchange before the last one.
+    def make_offer(self, is_held: bool) -> SessionDescription:
+        """A new offer: the description in force, held or not.
 
         Raises:
-            LocalProtocolError: There was none before it.
+            LocalProtocolError: An offer of ours is open, or nothing is in force.
+        """
+        self._check_open("make_offer")
+        if self._wanted_held is not None or self.agreed is None:
+            raise LocalProtocolError(f"branch {self.branch!r} cannot make an offer now")
+        current = self.agreed.local
+        if is_held:
+            self.offer = held(current)
+        else:
+            self.offer = resumed(current, self._usual(current))
+        self._wanted_held = is_held
+        return self.offer
+
+    def _usual(self, current: SessionDescription) -> SessionDescription | None:
+        """What tells the directions of these streams where nobody holds them."""
+        usual = self._media.description
+        kinds = [stream.media for stream in usual.media]
+        return usual if kinds == [stream.media for stream in current.media] else None
+
+    def rollback(self) -> None:
+        """Give up our open offer, or go back to the exchange before the last one.
+
+        Raises:
+            LocalProtocolError: There is neither.
         """
         self._check_open("rollback")
+        if self._wanted_held is not None and self.agreed is not None:
+            self._wanted_held = None
+            return
         if self._before is None:
             raise LocalProtocolError(
                 f"branch {self.branch!r} has nothing to go back to"
@@ -271,6 +311,7 @@ class StaticSession:
         if is_refused(answer) and not is_refused(self.offer):
             raise MediaRefused("the answer refuses every stream")
         self.applied.append(answer)
+        self._before = self.agreed
         self.agreed = Agreement(local=self.offer, remote=answer)
 
     def _check_open(self, what: str) -> None:

@@ -14,6 +14,9 @@ from sipuac.syntax.destination import Destination
 #: Answers, authorities and additional records, as `twisted.names` gives them.
 Sections = tuple[Sequence[Any], Sequence[Any], Sequence[Any]]
 
+#: Address and port of a name server.
+NameServer = tuple[str, int]
+
 
 class IResolver(Interface):
     """Finds the servers for a URI (RFC 3263)."""

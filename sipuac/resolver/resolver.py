@@ -11,26 +11,21 @@ from collections import Counter
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from random import SystemRandom
-from typing import Any, TypeVar
+from typing import Any
 
-from twisted.internet.defer import (
-    Deferred,
-    FirstError,
-    gatherResults,
-    inlineCallbacks,
-    succeed,
-)
+from twisted.internet.defer import Deferred, inlineCallbacks
 from twisted.internet.defer import TimeoutError as DeferredTimeout
 from twisted.names import dns
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from sipuac.errors import LocalProtocolError, ResolutionFailed
-from sipuac.resolver.addresses import SourceToward, ordered_addresses
+from sipuac.errors import ResolutionFailed
+from sipuac.resolver.addresses import SourceToward
 from sipuac.resolver.cache import AnswerCache
-from sipuac.resolver.client import NameClient, NameServer
-from sipuac.resolver.interfaces import IResolver, Lookup
-from sipuac.resolver.records import MAX_ALIASES, Answer, Status, plain_name
+from sipuac.resolver.client import NameClient
+from sipuac.resolver.interfaces import IResolver, Lookup, NameServer
+from sipuac.resolver.names import Names, all_of, no_answer
+from sipuac.resolver.records import Answer, Status
 from sipuac.resolver.rules import (
     Naptr,
     Pick,
@@ -38,7 +33,6 @@ from sipuac.resolver.rules import (
     Srv,
     asked_transport,
     default_transport,
-    literal_address,
     ordered_targets,
     services_by_naptr,
     services_by_rule,
@@ -49,9 +43,6 @@ from sipuac.syntax.uri import SipUri
 
 #: Seconds for the whole search.
 SEARCH_TIMEOUT = 10.0
-
-#: Addresses of one name that are tried at most.
-MAX_ADDRESSES = 16
 
 #: Targets of one service that are looked up at most.
 MAX_TARGETS = 16
@@ -64,8 +55,6 @@ MAX_GROUPS = 4
 
 #: Servers that are tried at most.
 MAX_DESTINATIONS = 32
-
-_T = TypeVar("_T")
 
 # What a search yields, of many types, and what comes of it.
 _Search = Generator[Deferred[Any], Any, list[Destination]]
@@ -141,20 +130,17 @@ class Resolver:
         source_toward: SourceToward | None = None,
     ) -> None:
         self.counters: Counter[str] = Counter()
-        self._table = {
-            name.lower().removesuffix("."): _table_address(name, address)
-            for name, address in (table or {}).items()
-        }
-        self._hosts = HostsFile() if hosts is None and lookup is None else hosts
+        if hosts is None and lookup is None:
+            hosts = HostsFile()
         if lookup is None and reactor is not None:
             servers = SystemServers() if not nameservers else lambda: nameservers
             lookup = NameClient(reactor, servers, pick, self.counters)
-        self._cache: AnswerCache | None = None
+        cache = None
         if lookup is not None:
-            self._cache = AnswerCache(lookup, reactor, self.counters)
+            cache = AnswerCache(lookup, reactor, self.counters)
+        self._names = Names(table or {}, hosts, cache, source_toward)
         self._reactor = reactor
         self._pick = pick
-        self._source_toward = source_toward
 
     def resolve(
         self, uri: object, *, is_secure: bool = False
@@ -180,16 +166,12 @@ class Resolver:
         port = uri.port or DEFAULT_PORTS[transport]
         # Departs from RFC 3263 section 4.1, which asks NAPTR and SRV for every name,
         # because who gives a name an address on this host says where its server is.
-        known = self._known_addresses(target)
-        if known is not None:
-            if not known:
-                raise _no_such_name(target)
-            return goal.destinations(transport, port, target, known)
-        if not uri.port:
+        if uri.port or self._names.known_addresses(target) is not None:
+            addresses: Sequence[str] = yield self._names.addresses(target)
+            found = goal.destinations(transport, port, target, addresses)
+        else:
             found = yield from self._search_services(goal, asked)
-            return _bounded(found)
-        addresses = yield from self._search_addresses(target)
-        return _bounded(goal.destinations(transport, port, target, addresses))
+        return list(dict.fromkeys(found))[:MAX_DESTINATIONS]
 
     # Which services
 
@@ -202,7 +184,7 @@ class Resolver:
         """
         groups: list[list[Service]] = []
         if asked is None:
-            answer = yield from self._ask(goal.target, dns.NAPTR)
+            answer: Answer = yield self._names.ask(goal.target, dns.NAPTR)
             records = [one for one in answer.records if isinstance(one, Naptr)]
             groups = services_by_naptr(records, is_secure=goal.is_secure)[:MAX_GROUPS]
         # Section 4.2: without SRV records the name itself is contacted "using the
@@ -217,7 +199,7 @@ class Resolver:
             is_there = is_there or is_one_there
         if is_there:
             raise ResolutionFailed(f"{goal.target} offers no server that we can use")
-        addresses = yield from self._search_addresses(goal.target)
+        addresses: Sequence[str] = yield self._names.addresses(goal.target)
         port = DEFAULT_PORTS[transport]
         return goal.destinations(transport, port, goal.target, addresses)
 
@@ -226,8 +208,8 @@ class Resolver:
     ) -> Generator[Deferred[Any], Any, tuple[list[Destination], bool]]:
         """The servers of these services, and whether there are SRV records at all."""
         services = services[:MAX_SERVICES]
-        answers: list[Answer] = yield _all(
-            [self._answer(service.name, dns.SRV) for service in services]
+        answers: list[Answer] = yield all_of(
+            [self._names.ask(service.name, dns.SRV) for service in services]
         )
         targets: list[tuple[Service, Srv]] = []
         for service, answer in zip(services, answers, strict=True):
@@ -238,7 +220,7 @@ class Resolver:
         if Status.FOUND not in statuses and Status.SILENT in statuses:
             # That is not "there are none": what has its servers elsewhere must not be
             # taken for a server itself.
-            raise _no_answer(goal.target)
+            raise no_answer(goal.target)
         found = yield from self._search_targets(goal, targets)
         return found, Status.FOUND in statuses
 
@@ -247,8 +229,8 @@ class Resolver:
     ) -> _Search:
         """The addresses of the targets, target by target (RFC 7984 section 4)."""
         names = list(dict.fromkeys(srv.target for _, srv in targets))
-        answers: list[list[str]] = yield _all(
-            [self._addresses_or_none(name) for name in names]
+        answers: list[Sequence[str]] = yield all_of(
+            [self._names.addresses_if_any(name) for name in names]
         )
         addresses = dict(zip(names, answers, strict=True))
         found = []
@@ -258,114 +240,7 @@ class Resolver:
             )
         return found
 
-    # Which addresses
-
-    @inlineCallbacks
-    def _addresses_or_none(self, name: str) -> Generator[Deferred[Any], Any, list[str]]:
-        known = self._known_addresses(name)
-        if known is not None:
-            return list(known)
-        try:
-            found: list[str] = yield from self._search_addresses(name)
-        except ResolutionFailed:
-            return []
-        return found
-
-    def _known_addresses(self, name: str) -> Sequence[str] | None:
-        """Addresses that nobody need be asked for, None where there are none."""
-        literal = literal_address(name)
-        if literal is not None:
-            return [literal]
-        plain = name.lower().removesuffix(".")
-        if plain in self._table:
-            return [self._table[plain]]
-        if self._hosts is None:
-            return None
-        # As they stand in the file, the administrator's order.
-        known = self._hosts.addresses(plain)
-        return None if known is None else known[:MAX_ADDRESSES]
-
-    def _search_addresses(self, name: str) -> Generator[Deferred[Any], Any, list[str]]:
-        """The addresses of both families.
-
-        RFC 7984 section 3.1: look up "address records for all address families that it
-        supports".
-        """
-        answers: list[Answer] = yield _all(
-            [self._answer(name, kind) for kind in (dns.A, dns.AAAA)]
-        )
-        found = [one for answer in answers for one in answer.records]
-        addresses = [one for one in found if isinstance(one, str)]
-        if addresses:
-            return self._ordered(addresses)
-        statuses = {answer.status for answer in answers}
-        if Status.SILENT in statuses:
-            raise _no_answer(name)
-        if Status.REFUSED in statuses:
-            raise ResolutionFailed(f"{name}: the name servers cannot tell")
-        raise _no_such_name(name)
-
-    def _ordered(self, addresses: Sequence[str]) -> list[str]:
-        unique = list(dict.fromkeys(addresses))
-        return ordered_addresses(unique, self._source_toward)[:MAX_ADDRESSES]
-
-    # One question
-
-    @inlineCallbacks
-    def _answer(self, name: str, kind: int) -> Generator[Deferred[Any], Any, Answer]:
-        answer: Answer = yield from self._ask(name, kind)
-        return answer
-
-    def _ask(self, name: str, kind: int) -> Generator[Deferred[Any], Any, Answer]:
-        """The answer to a question, aliases followed as far as they are sensible."""
-        asked: set[str] = set()
-        wanted: str | None = plain_name(name)
-        while wanted is not None and wanted not in asked and len(asked) <= MAX_ALIASES:
-            asked.add(wanted)
-            answer: Answer = yield self._ask_once(wanted, kind)
-            if answer.alias is None:
-                return answer
-            wanted = answer.alias
-        return Answer(Status.NONE)
-
-    def _ask_once(self, name: str, kind: int) -> Deferred[Answer]:
-        if self._cache is None:
-            return succeed(Answer(Status.NONE))
-        return self._cache.ask(name, kind)
-
-
-def _bounded(destinations: Sequence[Destination]) -> list[Destination]:
-    return list(dict.fromkeys(destinations))[:MAX_DESTINATIONS]
-
-
-def _all(waiting: Sequence[Deferred[_T]]) -> Deferred[list[_T]]:
-    """The results of all of them; cancelling it gives up all."""
-    results: Deferred[list[_T]] = gatherResults(waiting, consumeErrors=True)
-    return results.addErrback(_own_failure)
-
-
-def _own_failure(failure: Failure) -> Failure:
-    error = failure.value
-    return error.subFailure if isinstance(error, FirstError) else failure
-
-
-def _no_answer(name: str) -> ResolutionFailed:
-    return ResolutionFailed(f"{name}: the name servers do not answer")
-
-
-def _no_such_name(name: str) -> ResolutionFailed:
-    return ResolutionFailed(f"{name}: there is no such name, or it has no address")
-
 
 def _timed_out(failure: Failure) -> list[Destination]:
     failure.trap(DeferredTimeout)
     raise ResolutionFailed("the name servers take too long")
-
-
-def _table_address(name: str, address: str) -> str:
-    literal = literal_address(address.strip("[]"))
-    if literal is None:
-        raise LocalProtocolError(
-            f"cannot resolve {name!r} as {address!r}: no IP address"
-        )
-    return literal

@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
-from sipuac.resolver.client import NameServer
+from sipuac.resolver.interfaces import NameServer
 from sipuac.resolver.rules import literal_address
 
 HOSTS_FILE = "/etc/hosts"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from sipuac.errors import NegotiationError
+from sipuac.sdp.checks import keeps_meaning
 from sipuac.sdp.description import MediaDescription, SessionDescription
 from sipuac.sdp.fields import Direction, Origin
 from sipuac.sdp.offers import revised
@@ -122,13 +123,18 @@ def answer_to(
     sections: list[list[str]] = []
     is_any_taken = False
     for index, stream in enumerate(offer.media):
-        chosen = None if stream.is_disabled else _match(index, stream, local, unused)
+        known = _unchanged(stream, index, previous)
+        chosen = None
+        if not stream.is_disabled:
+            chosen = _match(index, stream, local, unused, known)
         if chosen is None:
             sections.append(_refused(stream))
             continue
         unused.remove(chosen)
         is_any_taken = True
-        sections.append(_accepted(offer, stream, local, local.media[chosen]))
+        ours = local.media[chosen]
+        pairs = list(_common(stream, ours, known))
+        sections.append(_accepted(offer, stream, local, ours, pairs))
     if not is_any_taken and any(stream.port for stream in offer.media):
         raise NegotiationError("no stream of the offer can be taken", "RFC 3264 6.1")
     answer = SessionDescription.of_sections(_session(offer, local), sections)
@@ -181,11 +187,28 @@ def _is_copied(name: str, offered: set[str]) -> bool:
     return name not in _ONLY_IF_OFFERED or name in offered
 
 
+def _unchanged(
+    offered: MediaDescription, index: int, previous: SessionDescription | None
+) -> tuple[str, ...]:
+    """The offered formats without payload types that meant something else before.
+
+    RFC 3264 8.3.2: a payload type number refers to its codec "from that point forward
+    in any offers or answers for that media stream within the session".
+    """
+    if previous is None or index >= len(previous.media):
+        return offered.formats
+    before = previous.media[index]
+    return tuple(
+        format for format in offered.formats if keeps_meaning(before, offered, format)
+    )
+
+
 def _match(
     index: int,
     offered: MediaDescription,
     local: SessionDescription,
     unused: Sequence[int],
+    known: Sequence[str],
 ) -> int | None:
     """Index of the local stream that takes an offered one, None for none.
 
@@ -199,22 +222,28 @@ def _match(
         if (
             ours.media == offered.media
             and ours.protocol.upper() == offered.protocol.upper()
-            and any(True for _ in _common(offered, ours))
+            and any(True for _ in _common(offered, ours, known))
         ):
             return candidate
     return None
 
 
 def _common(
-    offered: MediaDescription, ours: MediaDescription
+    offered: MediaDescription, ours: MediaDescription, known: Sequence[str]
 ) -> Iterator[tuple[str, str]]:
-    """Pairs of what the offer and we call the same format, in the offer's order."""
+    """Pairs of what the offer and we call the same format, in the offer's order.
+
+    Args:
+        offered: The stream of the offer.
+        ours: Ours.
+        known: The formats of the offer that may be taken.
+    """
     by_key: dict[tuple[object, ...], str] = {}
     for format in ours.formats:
         by_key.setdefault(_key(ours, format), format)
     pairs = [
         (format, by_key[_key(offered, format)])
-        for format in dict.fromkeys(offered.formats)
+        for format in dict.fromkeys(known)
         if _key(offered, format) in by_key
         and offered.format_key(format)[0] not in _DEPENDENT_ENCODINGS
     ]
@@ -247,9 +276,9 @@ def _accepted(
     offered: MediaDescription,
     local: SessionDescription,
     ours: MediaDescription,
+    pairs: Sequence[tuple[str, str]],
 ) -> list[str]:
-    """The lines that take a stream."""
-    pairs = list(_common(offered, ours))
+    """The lines that take a stream with these formats: the offer's names, and ours."""
     numbers = {own: theirs for theirs, own in pairs}
     formats = " ".join(theirs for theirs, _ in pairs)
     lines = [f"m={ours.media} {ours.port} {offered.protocol} {formats}"]

@@ -91,15 +91,23 @@ def check_formats(index: int, before: MediaDescription, now: MediaDescription) -
     Raises:
         NegotiationError: Naming the payload type.
     """
-    if before.media != now.media:  # another stream in the slot (8.3.3)
-        return
     for payload_type in now.formats:
-        old, new = before.encoding(payload_type), now.encoding(payload_type)
-        if old is not None and new is not None and not old.is_same(new):
+        if not keeps_meaning(before, now, payload_type):
+            old, new = before.encoding(payload_type), now.encoding(payload_type)
             raise NegotiationError(
                 f"payload type {payload_type} of stream {index} was {old} and is {new}",
                 "RFC 3264 8.3.2",
             )
+
+
+def keeps_meaning(
+    before: MediaDescription, now: MediaDescription, payload_type: str
+) -> bool:
+    """Whether a payload type of a stream is what it was, or was nothing (8.3.2)."""
+    if before.media != now.media:  # another stream in the slot (8.3.3)
+        return True
+    old, new = before.encoding(payload_type), now.encoding(payload_type)
+    return old is None or new is None or old.is_same(new)
 
 
 def _has_common_format(offered: MediaDescription, answered: MediaDescription) -> bool:

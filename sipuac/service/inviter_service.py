@@ -52,6 +52,8 @@ class InviterService(MultiService):
         advertise: Host to name in Via and Contact instead of our own address.
         credentials: Answers challenges; None for nobody.
         learn_address: Whether to name there the address that servers see us at.
+        repeat_invite: Seconds between two sendings of an INVITE over UDP that rings,
+            for NATs that forget quickly; None for none.
         keepalive: Seconds between two keep-alives on the flow to the proxy, which is
             then held open, and opened anew when it fails; None for no such flow.
         keepalive_pong: Whether the proxy answers them over TCP and TLS (RFC 5626), so
@@ -85,6 +87,7 @@ class InviterService(MultiService):
         advertise: str | None = None,
         credentials: CredentialsSource | None = None,
         learn_address: bool = False,
+        repeat_invite: float | None = None,
         keepalive: float | None = None,
         keepalive_pong: bool = False,
         incoming: Policy | None = None,
@@ -108,6 +111,7 @@ class InviterService(MultiService):
             tls_key=tls_key,
             advertise=advertise,
             learn_address=learn_address,
+            repeat_invite=repeat_invite,
             hosts=hosts,
             nameservers=nameservers,
         )
@@ -163,6 +167,7 @@ class InviterService(MultiService):
             proxy=self._proxy,
             media=self._media,
             user_agent=self._user_agent,
+            credentials=self._credentials,
         )
         if self._keepalive is not None and self.inviter.proxy is not None:
             self._kept_flow = keep_flow(

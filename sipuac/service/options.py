@@ -36,6 +36,7 @@ class SharedOptions(WireOptions):
     ]
     optFlags = [
         ["early-media", None, "Take media before the answer; --on-fork says of whom"],
+        ["follow-redirects", None, "Call where a redirection (3xx) says"],
         ["offerless", None, "Let the callees make the offers: early media of all"],
     ]
     # fmt: on
@@ -68,7 +69,11 @@ class SharedOptions(WireOptions):
 
     def inviter_arguments(self) -> dict[str, Any]:
         """Keyword arguments of `InviterService`, Any as they are of many types."""
-        return {**self.wire_arguments(), "media": self._media[self["media"]]}
+        return {
+            **self.wire_arguments(),
+            "media": self._media[self["media"]],
+            "credentials": self.credentials,
+        }
 
     def invite_arguments(self) -> dict[str, Any]:
         """Keyword arguments of `invite()`, Any as they are of many types."""
@@ -78,6 +83,7 @@ class SharedOptions(WireOptions):
             "on_fork": self["on-fork"],
             "answer_timeout": self["answer-timeout"],
             "session_expires": self["session-expires"],
+            "follow_redirects": bool(self["follow-redirects"]),
         }
 
     def _make_media(self, kind: str) -> StaticMedia:

@@ -102,6 +102,8 @@ _CHECKS: dict[str, Callable[[object], object]] = {
     "max_extras": _count,
     "session_expires": _interval,
     "min_se": _interval,
+    "follow_redirects": _flag,
+    "max_redirects": _count,
 }
 
 

@@ -60,6 +60,8 @@ class WireOptions(usage.Options):
          "FILE with its private key (default: in the same file)"],
         ["keepalive", None, None,
          "SECONDS between keep-alives to the proxy; holds the way to it open"],
+        ["repeat-invite", None, None,
+         "SECONDS between two sendings of an INVITE over UDP that rings, for NATs"],
         ["auth-user", None, None,
          "NAME to answer challenges with (default: the user of --from)"],
         ["password-file", None, None,
@@ -112,6 +114,10 @@ class WireOptions(usage.Options):
             with refused_for("--tls-cert"):
                 SocketSettings(tls_cert=self["tls-cert"], tls_key=self["tls-key"])
         self._check_keepalive()
+        if self["repeat-invite"] is not None:
+            self["repeat-invite"] = values.seconds(
+                "repeat-invite", self["repeat-invite"], minimum=MIN_KEEPALIVE
+            )
         if self["password-file"] is not None:
             self._credentials = self._read_credentials(identity.uri)
         elif self["auth-user"] is not None:
@@ -145,6 +151,7 @@ class WireOptions(usage.Options):
             "tls_key": self["tls-key"],
             "advertise": self["advertise"],
             "learn_address": bool(self["learn-address"]),
+            "repeat_invite": self["repeat-invite"],
             "keepalive": self["keepalive"],
             "keepalive_pong": bool(self["keepalive-pong"]),
         }

@@ -31,6 +31,8 @@ class StreamFramer:
     A loss of framing is final: the connection has to be closed.
 
     Attributes:
+        is_pong_due: Whether a ping of ours is not answered yet. Then the next single
+            CRLF is its pong, and no half of a ping that comes in two pieces.
         error: What made the framing fail, None while it works. It is set at once, and
             raised at once where no frame came before it in the same octets.
         rejected: The octets of the message that made it fail, as far as they have come,
@@ -45,10 +47,12 @@ class StreamFramer:
         "_searched",
         "_was_crlf",
         "error",
+        "is_pong_due",
         "rejected",
     )
 
     def __init__(self, limits: Limits = _DEFAULT_LIMITS) -> None:
+        self.is_pong_due = False
         self.error: ParseError | None = None
         self.rejected = b""
         self._limits = limits
@@ -103,6 +107,11 @@ class StreamFramer:
             if buffer and buffer != b"\r":
                 self._was_crlf = False
             return None
+        is_double = buffer.startswith(b"\r\n\r")
+        if self.is_pong_due and not is_double:
+            self.is_pong_due = False
+            del buffer[:2]
+            return Pong()
         if self._was_crlf:
             self._was_crlf = False
             del buffer[:2]

@@ -23,7 +23,7 @@ from zope.interface import implementer
 from sipuac.errors import LocalProtocolError, MediaRefused
 from sipuac.media.interfaces import ILocalOffer, IMediaFactory, IMediaSession
 from sipuac.sdp.description import SessionDescription
-from sipuac.sdp.negotiation import answer_to, plain_audio_offer
+from sipuac.sdp.negotiation import answer_to, held, plain_audio_offer
 
 _T = TypeVar("_T")
 
@@ -33,6 +33,7 @@ METHODS = (
     "apply_answer",
     "replace_answer",
     "make_answer",
+    "make_offer",
     "rollback",
     "send_dtmf",
 )
@@ -284,8 +285,9 @@ class ScriptedSession:
 
     Attributes:
         branch: What the dialog is called; it keeps the name it was opened with.
-        offer: Our offer, None where the peer makes it.
+        offer: Our last offer, None where only the peer has made any.
         answer: The answer in force, the peer's or our own; None before it.
+        is_held: Whether we hold the session.
         is_working: Whether something asked of it is not over.
         is_closed: Whether `close` was called.
     """
@@ -296,9 +298,13 @@ class ScriptedSession:
         self.branch = branch
         self.offer = offer
         self.answer: SessionDescription | None = None
+        self.is_held = False
         self.is_working = False
         self.is_closed = False
-        self._before: SessionDescription | None = None
+        # What can be gone back to: what was in force when something was last begun.
+        self._before: tuple[SessionDescription | None, bool] | None = None
+        # The state that our open offer asks for; None where none is open.
+        self._wanted_held: bool | None = None if offer is None else False
         self._media = media
         media.sessions.append(self)
 
@@ -311,15 +317,21 @@ class ScriptedSession:
         """Take the peer's answer to our offer, as the script says."""
         if self.offer is None:
             raise self._violated("apply_answer without an offer of ours")
-        if self.answer is not None:
+        if self._wanted_held is None:
             raise self._violated("apply_answer a second time")
-        return self._work("apply_answer", answer, lambda: self._answered(answer))
+
+        def applied() -> None:
+            self.is_held, self._wanted_held = bool(self._wanted_held), None
+            self._before = None
+            self._answered(answer)
+
+        return self._work("apply_answer", answer, applied)
 
     def replace_answer(self, answer: SessionDescription) -> Deferred[None] | None:
         """Take another answer to the same offer, as the script says."""
         if not self._media.can_replace_answer:
             raise self._violated("replace_answer of media that cannot")
-        if self.answer is None:
+        if self.answer is None or self._wanted_held is not None:
             raise self._violated("replace_answer before any answer")
         return self._work("replace_answer", answer, lambda: self._answered(answer))
 
@@ -327,21 +339,43 @@ class ScriptedSession:
         self, offer: SessionDescription
     ) -> Deferred[SessionDescription] | SessionDescription:
         """Answer the peer's offer, as the script says."""
-        if self.offer is not None and self.answer is None:
+        if self._wanted_held is not None:
             raise self._violated("make_answer while our offer waits for its answer")
 
         def made() -> SessionDescription:
-            answer = answer_to(offer, self._media.description)
-            self._before, self.answer = self.answer, answer
+            wanted = self._media.description
+            answer = answer_to(offer, held(wanted) if self.is_held else wanted)
+            self._before, self.answer = (self.answer, self.is_held), answer
             return answer
 
         return self._work("make_answer", offer, made)
 
+    def make_offer(
+        self, is_held: bool
+    ) -> Deferred[SessionDescription] | SessionDescription:
+        """A new offer, as the script says."""
+        if self.answer is None:
+            raise self._violated("make_offer before the first exchange")
+        if self._wanted_held is not None:
+            raise self._violated("make_offer while another waits for its answer")
+
+        def made() -> SessionDescription:
+            usual = self._media.description
+            self.offer = held(usual) if is_held else usual
+            self._before, self._wanted_held = (self.answer, self.is_held), is_held
+            return self.offer
+
+        return self._work("make_offer", None, made)
+
     def rollback(self) -> Deferred[None] | None:
         """Go back, as the script says."""
+        if self._before is None and not self.is_closed:
+            raise self._violated("rollback with nothing to go back to")
 
         def back() -> None:
-            self.answer = self._before
+            if self._before is not None:
+                self.answer, self.is_held = self._before
+            self._before = self._wanted_held = None
 
         return self._work("rollback", None, back)
 

@@ -36,6 +36,7 @@ class DatagramFlow:
 
     transport = "UDP"
     is_reliable = False
+    is_receiving = False
 
     def __init__(self, owner: MemoryTransport, remote: Address) -> None:
         self._owner = owner
@@ -88,6 +89,11 @@ class Connection:
         self._owner = owner
         self._framer = StreamFramer(owner.limits)
 
+    @property
+    def is_receiving(self) -> bool:
+        """See `IFlow`."""
+        return self._framer.is_mid_message
+
     def send(self, data: bytes) -> None:
         """See `IFlow`."""
         if not self.is_open:
@@ -116,6 +122,7 @@ class Connection:
 
     def keep_alive(self) -> None:
         """See `IFlow`."""
+        self._framer.is_pong_due = True
         self.send(b"\r\n\r\n")
 
     def fail(self, error: TransportFailed) -> None:

@@ -84,8 +84,9 @@ class Attempt(_ClientFactory):
         """The connection is open."""
         self._end()
         self._connections.backoff.succeeded(self.key)
-        for waiting in self._take_waiting():
-            waiting.callback(flow)
+        # One by one: who is told may give up for another one who waits.
+        while self._waiting:
+            self._waiting.pop(0).callback(flow)
 
     def fail(self, error: TransportFailed) -> None:
         """The connection could not be made."""
@@ -118,16 +119,12 @@ class Attempt(_ClientFactory):
             f"cannot connect to {destination.host} port {destination.port} by "
             f"{destination.transport}: {error}"
         )
-        for waiting in self._take_waiting():
-            waiting.errback(told)
+        while self._waiting:
+            self._waiting.pop(0).errback(told)
 
     def _end(self) -> None:
         self._is_over = True
         self._connections.attempt_over(self.key)
-
-    def _take_waiting(self) -> list[Deferred[IFlow]]:
-        waiting, self._waiting = self._waiting, []
-        return waiting
 
     def _stop_waiting(self, waiting: Deferred[IFlow]) -> None:
         if waiting in self._waiting:

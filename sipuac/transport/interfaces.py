@@ -24,6 +24,7 @@ class IFlow(Interface):
     local: tuple[str, int] = Attribute("Address and port of our own end.")
     remote: tuple[str, int] = Attribute("Address and port of the peer's end.")
     pongs: int = Attribute("How many keep-alives the peer has answered.")
+    is_receiving: bool = Attribute("Whether a message has come in part and not whole.")
     watchers: Watchers = Attribute(
         "Who else is told when the flow fails, after the receiver."
     )

@@ -1,8 +1,9 @@
 """Keep-alives on one flow (RFC 5626 sections 3.5.1 and 4.4).
 
 They hold the bindings of NATs and firewalls, and over a connection they find out that
-the peer is gone. Over UDP the RFC has STUN instead, which few servers take; the double
-CRLF that is sent here holds the binding as well, and finds out nothing.
+the peer is gone. Departs from RFC 5626 4.4.1, which has STUN for UDP and forbids CRLF
+there, because few servers take STUN; the double CRLF that is sent here, where it was
+asked for, is taken by all, holds the binding as well, and finds out nothing.
 """
 
 from __future__ import annotations
@@ -14,15 +15,19 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from sipuac.errors import TransportFailed
 from sipuac.transport.interfaces import IFlow
 
-#: Seconds between keep-alives, at random between the two, where nobody says how often.
-#: RFC 5626 section 4.4.1: "a random number between 95 and 120 seconds"; section 4.4.2
-#: for UDP: "between 24 and 29 seconds".
+#: Seconds between keep-alives, at random between the two, where nobody says how often
+#: (RFC 5626 sections 4.4.1 and 4.4.2).
 STREAM_INTERVAL = (95.0, 120.0)
 DATAGRAM_INTERVAL = (24.0, 29.0)
 
 #: Seconds for the answer. RFC 5626 section 4.4.1: "If a pong is not received within 10
-#: seconds after sending a ping ... the flow is considered failed."
+#: seconds after sending a ping (or immediately after processing any incoming message
+#: being received when that 10 seconds expires), then the client MUST treat the flow as
+#: failed."
 PONG_TIMEOUT = 10.0
+
+#: Seconds until we look again, where a message was on its way when they were over.
+_LOOK_AGAIN = 1.0
 
 
 class KeepAlive:
@@ -97,7 +102,11 @@ class KeepAlive:
             self._deadline = self._clock.callLater(PONG_TIMEOUT, self._look_for_pong)
 
     def _look_for_pong(self) -> None:
-        if self.flow.pongs == self._pongs:
+        if self.flow.pongs != self._pongs:
+            return
+        if self.flow.is_receiving:
+            self._deadline = self._clock.callLater(_LOOK_AGAIN, self._look_for_pong)
+        else:
             self.stop()
             self.flow.fail(
                 TransportFailed(

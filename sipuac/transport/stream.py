@@ -125,6 +125,11 @@ class StreamFlow:
         return self._connection.is_open
 
     @property
+    def is_receiving(self) -> bool:
+        """See `IFlow`."""
+        return self._connection.is_receiving
+
+    @property
     def sent_by(self) -> tuple[str, int]:
         """See `IFlow`."""
         return self._connection.owner.sent_by_of(self)
@@ -135,7 +140,7 @@ class StreamFlow:
 
     def keep_alive(self) -> None:
         """See `IFlow`."""
-        self._connection.send(_PING)
+        self._connection.ping()
 
     def fail(self, error: TransportFailed) -> None:
         """See `IFlow`."""
@@ -199,6 +204,11 @@ class StreamConnection(Protocol):
         self._error: TransportFailed | None = None
         self._is_choked = False
         self._unsent = 0
+
+    @property
+    def is_receiving(self) -> bool:
+        """Whether a message has come in part and not whole."""
+        return self._framer.is_mid_message
 
     # What Twisted tells
 
@@ -310,6 +320,15 @@ class StreamConnection(Protocol):
                 raise error
         self.last_active = self._clock.seconds()
         self._socket().write(data)
+
+    def ping(self) -> None:
+        """Send a double CRLF; a single one is the answer to it (RFC 5626 4.4.1).
+
+        Raises:
+            TransportFailed: As `send`.
+        """
+        self._framer.is_pong_due = True
+        self.send(_PING)
 
     def close(self, error: TransportFailed) -> None:
         """Send what was written, then close; `error` says why."""

@@ -70,6 +70,7 @@ class UdpFlow:
 
     transport = "UDP"
     is_reliable = False
+    is_receiving = False
 
     def __init__(self, protocol: UdpProtocol, destination: tuple[str, int]) -> None:
         self._protocol = protocol

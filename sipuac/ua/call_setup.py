@@ -14,20 +14,30 @@ from twisted.internet.defer import Deferred, inlineCallbacks, maybeDeferred
 from zope.interface import implementer
 
 from sipuac.dialog.options import InviteOptions
-from sipuac.dialog.retry_rules import RetryRule
+from sipuac.dialog.redirection import TargetSet
+from sipuac.dialog.retry_rules import (
+    FewerExtensions,
+    LongerInterval,
+    RetryRule,
+    SipForTel,
+)
 from sipuac.media.interfaces import ILocalOffer, IMediaFactory, IMediaSession
 from sipuac.sdp.description import SessionDescription
 from sipuac.syntax.message import Request
 from sipuac.syntax.uri import SipUri, Uri
 from sipuac.transport.interfaces import IFlow
+from sipuac.ua.attempts import NextAttempt, RetryStep
+from sipuac.ua.authenticator import Authenticator
 from sipuac.ua.call_media import Modifiers, modified
 from sipuac.ua.call_report import CallReport, Observer
+from sipuac.ua.credentials import CredentialsSource
 from sipuac.ua.endpoint import Endpoint
 from sipuac.ua.interfaces import IInviteDelegate
 from sipuac.ua.invitation import Invitation
 from sipuac.ua.invite_request import Caller, Fields, build_invite
 from sipuac.ua.media_opener import MediaOpener
-from sipuac.ua.retries import NextAttempt, Retries
+from sipuac.ua.redirects import RedirectChooser, Redirects
+from sipuac.ua.retries import Retries, Rules
 
 
 @implementer(ILocalOffer)
@@ -78,7 +88,9 @@ class CallSetup:
         options: What was asked of its dialogs.
         factory: Makes its media.
         modifiers: Applied to our descriptions, and to those of the callees.
-        rules: What to do about responses that ask for another INVITE.
+        max_redirects: How many redirections are followed.
+        choose: Chooses among the targets of a redirection; None takes all.
+        credentials: Where those for challenges come from; None for none.
     """
 
     endpoint: Endpoint
@@ -88,7 +100,9 @@ class CallSetup:
     options: InviteOptions
     factory: IMediaFactory
     modifiers: Modifiers
-    rules: Sequence[RetryRule]
+    max_redirects: int
+    choose: RedirectChooser | None
+    credentials: CredentialsSource | None
 
     @inlineCallbacks
     def run(self, listeners: Listeners) -> Generator[Deferred[Any], Any, Invitation]:
@@ -110,8 +124,11 @@ class CallSetup:
                 offer = ModifiedOffer(offer, description)
             is_secure = isinstance(self.target, SipUri) and self.target.is_secure
             hop = self.caller.next_hop(self.target)
-            flow: IFlow = yield self.endpoint.flow_to(hop, is_secure=is_secure)
-            invitation = self._invitation(offer, flow, asked_at, listeners)
+            servers = self.endpoint.servers.candidates(hop, is_secure=is_secure)
+            flow: IFlow = yield servers.next_flow()
+            invite = self._invite(offer, flow)
+            first = NextAttempt(invite, flow, servers)
+            invitation = self._invitation(offer, first, asked_at, listeners)
             listeners.keep(invitation)
             try:
                 yield invitation.start()
@@ -125,15 +142,9 @@ class CallSetup:
             raise
         return invitation
 
-    def _invitation(
-        self,
-        offer: ILocalOffer | None,
-        flow: IFlow,
-        asked_at: float,
-        listeners: Listeners,
-    ) -> Invitation:
+    def _invite(self, offer: ILocalOffer | None, flow: IFlow) -> Request:
         description = None if offer is None else offer.description
-        invite = build_invite(
+        return build_invite(
             self.caller,
             self.target,
             flow,
@@ -141,17 +152,43 @@ class CallSetup:
             description,
             self.endpoint.identifiers,
         )
-        reporter = self._reporter(invite, asked_at, listeners)
+
+    def _invitation(
+        self,
+        offer: ILocalOffer | None,
+        first: NextAttempt,
+        asked_at: float,
+        listeners: Listeners,
+    ) -> Invitation:
+        reporter = self._reporter(first.invite, asked_at, listeners)
         return Invitation(
             self.endpoint,
-            NextAttempt(invite, flow),
+            first,
             self.options,
             MediaOpener(offer, self.factory),
             self.modifiers,
             reporter,
-            Retries(self.endpoint, self.caller.identity, self.rules, reporter.report),
+            self._retries(reporter),
             listeners.forget,
         )
+
+    def _retries(self, reporter: CallReport) -> Retries:
+        redirects = Redirects(
+            TargetSet(self.target, self.max_redirects), self.choose, reporter.report
+        )
+        steps: list[RetryStep] = [Rules(self._rules()), redirects]
+        identity = self.caller.identity
+        authenticator = None
+        if self.credentials is not None:
+            make_cnonce = self.endpoint.identifiers.cnonce
+            authenticator = Authenticator(self.credentials, make_cnonce)
+        return Retries(self.endpoint, identity, steps, reporter.report, authenticator)
+
+    def _rules(self) -> list[RetryRule]:
+        proxy = self.caller.proxy
+        uri = self.caller.identity.uri if proxy is None else proxy
+        domain = uri.host if isinstance(uri, SipUri) else None
+        return [LongerInterval(), FewerExtensions(), SipForTel(domain)]
 
     def _reporter(
         self, invite: Request, asked_at: float, listeners: Listeners

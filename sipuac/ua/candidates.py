@@ -143,6 +143,10 @@ class Candidates:
         resolved.addCallback(self._take_all)
         return self._finder.watch(resolved.addCallback(lambda _: self._connect_next()))
 
+    def sent_again(self) -> None:
+        """The current server gets another request: it has not answered that so far."""
+        self._has_response = False
+
     def response_received(self, response: Response) -> None:
         """The current server has sent this, a provisional or a final response."""
         if response.status != 503 and self._current is not None:

@@ -7,7 +7,7 @@ the other, stands in `invitation`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from twisted.python.failure import Failure
@@ -19,14 +19,17 @@ from sipuac.dialog.events import Established, ProtocolWarning
 from sipuac.dialog.options import InviteOptions
 from sipuac.dialog.session_state import SessionState
 from sipuac.effects import StartTimer, StopTimer
-from sipuac.errors import LocalProtocolError, TransportFailed, Unreachable
+from sipuac.errors import LocalProtocolError, Unreachable
 from sipuac.sdp.description import SessionDescription
 from sipuac.syntax.message import Request, Response
 from sipuac.transport.interfaces import IFlow
+from sipuac.ua.attempts import NextAttempt
+from sipuac.ua.authenticator import Authenticator
 from sipuac.ua.branch_report import BranchReport, report_of
 from sipuac.ua.call_media import CallMedia, Modifiers
 from sipuac.ua.call_report import CallReport
 from sipuac.ua.dialog_flows import DialogFlows
+from sipuac.ua.dialog_requests import DialogRequests
 from sipuac.ua.endpoint import ClientTransaction, Endpoint, ServerTransaction
 from sipuac.ua.interfaces import IClientTransactionUser, IDialogSetUser
 from sipuac.ua.invite_request import is_secure_call, next_hop
@@ -45,15 +48,16 @@ class DialogSetDriver:
 
     Args:
         endpoint: Carries it.
-        invite: The INVITE, without Via.
-        flow: Where it goes.
+        attempt: The INVITE, and where it goes.
         options: What was asked of it.
         opener: Opens the media of its branches.
         modifiers: Applied to our answers and to what the callees describe.
         reporter: Told what happens.
+        authenticator: Answers challenges in its dialogs; None for nobody.
         user: Told what becomes of it.
 
     Attributes:
+        attempt: The INVITE, and where it goes.
         invite: The INVITE, without Via.
         flow: What it goes over.
         sessions: The calls that stand or stood, by To tag; several under `keep-all`.
@@ -63,23 +67,33 @@ class DialogSetDriver:
     def __init__(
         self,
         endpoint: Endpoint,
-        invite: Request,
-        flow: IFlow,
+        attempt: NextAttempt,
         options: InviteOptions,
         opener: MediaOpener,
         modifiers: Modifiers,
         reporter: CallReport,
+        authenticator: Authenticator | None,
         user: IDialogSetUser,
     ) -> None:
-        self.invite = invite
+        self.attempt = attempt
+        self.invite = invite = attempt.invite
+        self.flow = flow = attempt.flow
         self.sessions: dict[str, Session] = {}
         self.is_resolved = False
         self._endpoint = endpoint
         self._reporter = reporter
         self._user = user
         self._set = DialogSet(invite, options)
-        self.flow = flow
         self._flows = DialogFlows(endpoint, flow, is_secure=is_secure_call(invite))
+        self._authenticator = authenticator
+        self._dialog_requests = DialogRequests(
+            endpoint,
+            self._flows,
+            authenticator,
+            reporter.report,
+            self._request_finished,
+            self._request_challenged,
+        )
         self._media = CallMedia(
             opener,
             modifiers,
@@ -192,6 +206,7 @@ class DialogSetDriver:
         for timer in self._timers.values():
             timer.stop()
         self._timers.clear()
+        self._dialog_requests.stop()
         self._flows.stop()
         self._media.close_all()
 
@@ -199,6 +214,9 @@ class DialogSetDriver:
 
     def response_received(self, response: Response) -> None:
         """See `IClientTransactionUser`."""
+        self.attempt.servers.response_received(response)
+        if self._authenticator is not None and self._sent is not None:
+            self._authenticator.learn(self._sent, response)
         self._run(self._set.response_received, response)
 
     def transaction_failed(self, error: Unreachable) -> None:
@@ -247,29 +265,16 @@ class DialogSetDriver:
         self._reporter.report(ProtocolWarning(f"the ACK could not be sent: {error}"))
 
     def _send_in_dialog(self, effect: effects.SendInDialog) -> None:
-        number = effect.number
+        self._dialog_requests.send(effect)
 
-        def finished(result: Response | Unreachable) -> None:
-            self._endpoint.submit(self._run, self._set.request_finished, number, result)
+    def _request_finished(self, number: int, result: Response | Unreachable) -> None:
+        self._endpoint.submit(self._run, self._set.request_finished, number, result)
 
-        def send(flow: IFlow) -> None:
-            sent = self._endpoint.request(effect.request, flow)
-            sent.addCallbacks(finished, failed)
-
-        def failed(failure: Failure) -> None:
-            failure.trap(Unreachable, LocalProtocolError)
-            error = failure.value
-            if not isinstance(error, Unreachable):
-                error = TransportFailed(str(error))
-            finished(error)
-
-        def refused(error: Unreachable) -> None:
-            self._reporter.report(
-                ProtocolWarning(f"{effect.request.method} could not be sent: {error}")
-            )
-            finished(error)
-
-        self._flows.send(effect.branch, effect.next_hop, send, refused)
+    def _request_challenged(
+        self, number: int, request: Request, credentials: Sequence[tuple[str, str]]
+    ) -> None:
+        again = self._set.request_challenged
+        self._endpoint.submit(self._run, again, number, request, credentials)
 
     def _send_cancel(self, effect: effects.SendCancel) -> None:
         transaction = self._transaction

@@ -73,6 +73,8 @@ class Endpoint:
         admission: How much strangers may ask; None for the usual.
         max_udp_request: Bytes; larger requests go over TCP where the server takes it
             (RFC 3261 section 18.1.1).
+        repeat_invite: Seconds between two sendings of an INVITE over UDP that rings,
+            for NATs that forget quickly (RFC 3581 section 3); None for none.
 
     Attributes:
         counters: How often each thing happened that should be seen.
@@ -90,6 +92,7 @@ class Endpoint:
         max_transactions: int = 200_000,
         admission: AdmissionLimits | None = None,
         max_udp_request: int = MAX_UDP_REQUEST,
+        repeat_invite: float | None = None,
     ) -> None:
         self.clock = clock
         self.transport = transport
@@ -97,6 +100,7 @@ class Endpoint:
         self.timers = timers or Timers()
         self.identifiers: Identifiers = identifiers or SystemIdentifiers()
         self.large_requests = LargeRequests(transport, clock, max_udp_request)
+        self.repeat_invite = repeat_invite
         self.counters: Counter[str] = Counter()
         self._transactions = TransactionLayer(max_transactions=max_transactions)
         self._clients: dict[Machine, ClientTransaction] = {}

@@ -30,6 +30,7 @@ from sipuac.errors import (
     TransportFailed,
 )
 from sipuac.syntax.message import Request, Response
+from sipuac.ua.attempts import FailedAttempt, NextAttempt
 from sipuac.ua.branch_report import BranchReport
 from sipuac.ua.call_media import Modifiers
 from sipuac.ua.call_report import CallReport
@@ -39,7 +40,7 @@ from sipuac.ua.events import CallEvent
 from sipuac.ua.interfaces import IDialogSetUser
 from sipuac.ua.media_opener import MediaOpener
 from sipuac.ua.outcome import Outcome
-from sipuac.ua.retries import FailedAttempt, NextAttempt, Retries
+from sipuac.ua.retries import Retries
 from sipuac.ua.session import Session
 from sipuac.ua.timer_queue import QueuedTimer
 
@@ -104,12 +105,12 @@ class Invitation:
     def _make(self, attempt: NextAttempt, options: InviteOptions) -> DialogSetDriver:
         return DialogSetDriver(
             self._endpoint,
-            attempt.invite,
-            attempt.flow,
+            attempt,
             options,
             self._opener,
             self._modifiers,
             self._reporter,
+            self._retries.authenticator,
             self,
         )
 
@@ -255,7 +256,7 @@ class Invitation:
         self, attempt: DialogSetDriver, error: SipError, response: Response | None
     ) -> None:
         """See `IDialogSetUser`."""
-        self._go_on_after(FailedAttempt(attempt.invite, attempt.flow, error, response))
+        self._go_on_after(attempt.attempt.failed(error, response))
 
     def invite_resolved(self, attempt: DialogSetDriver) -> None:
         """See `IDialogSetUser`."""
@@ -315,12 +316,12 @@ class Invitation:
         waited = self._waited
         remaining = max(1, round(self._options.answer_timeout - waited))
         invite = attempt.invite.replacing("Expires", str(remaining))
-        options = replace(self._options, waited=waited)
-        driver = self._make(NextAttempt(invite, attempt.flow), options)
+        attempt = replace(attempt, invite=invite)
+        driver = self._make(attempt, replace(self._options, waited=waited))
         try:
             driver.start()
         except TransportFailed as error:
-            self._go_on_after(FailedAttempt(invite, attempt.flow, error, None))
+            self._go_on_after(attempt.failed(error, None))
         except LocalProtocolError as error:
             self._fail(error, None)
         else:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from sipuac.dialog.capabilities import ALLOW
 from sipuac.dialog.session_interval import OPTION_TAG as TIMER
 from sipuac.dialog.session_interval import SessionAsk
+from sipuac.dialog.uri_fields import Fields, check_dispositions, requested_fields
 from sipuac.errors import LocalProtocolError, ParseError
 from sipuac.sdp.description import SessionDescription
 from sipuac.syntax.fields import NameAddress, check_header
@@ -20,12 +21,9 @@ from sipuac.syntax.names import canonical_name
 from sipuac.syntax.uri import SipUri, TelUri, Uri, parse_uri
 from sipuac.transport.interfaces import IFlow
 from sipuac.ua.field_rules import (
-    Fields,
     check_breadth,
-    check_dispositions,
     check_preferred_identity,
     check_privacy,
-    requested_fields,
 )
 from sipuac.ua.identifiers import Identifiers
 

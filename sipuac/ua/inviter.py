@@ -19,20 +19,14 @@ from zope.interface import implementer
 from sipuac._version import __version__
 from sipuac.dialog.fork_policy import POLICIES, ForkPolicy
 from sipuac.dialog.options import InviteOptions, default_policy
-from sipuac.dialog.retry_rules import (
-    FewerExtensions,
-    LongerInterval,
-    RetryRule,
-    SipForTel,
-)
 from sipuac.errors import LocalProtocolError
 from sipuac.media.interfaces import IMediaFactory
 from sipuac.syntax.fields import NameAddress, check_header
 from sipuac.syntax.message import Request, Response
-from sipuac.syntax.uri import SipUri
 from sipuac.transport.interfaces import IFlow
 from sipuac.ua.call_media import Modifier
 from sipuac.ua.call_setup import CallSetup, Listeners
+from sipuac.ua.credentials import CredentialsSource
 from sipuac.ua.endpoint import Endpoint, ServerTransaction
 from sipuac.ua.events import CallEvent
 from sipuac.ua.interfaces import IInviteDelegate, IRequestHandler
@@ -51,6 +45,7 @@ from sipuac.ua.invite_request import (
     session_ask,
 )
 from sipuac.ua.outcome import Outcome
+from sipuac.ua.redirects import RedirectChooser
 from sipuac.ua.session import Session
 
 __all__ = [
@@ -78,6 +73,8 @@ class Inviter:
         proxy: Outbound proxy, a loose router (RFC 3261 section 8.1.2); None for none.
         media: Makes the media of calls that bring none of their own.
         user_agent: The User-Agent field; None leaves it out.
+        credentials: Where those for challenges come from (RFC 3261 section 22); None
+            for none.
         max_calls: How many attempts and calls are kept at a time; more are refused.
 
     Attributes:
@@ -95,6 +92,7 @@ class Inviter:
         proxy: str | None = None,
         media: IMediaFactory | None = None,
         user_agent: str | None = DEFAULT_USER_AGENT,
+        credentials: CredentialsSource | None = None,
         max_calls: int = 100_000,
     ) -> None:
         self.identity = parse_identity(identity)
@@ -102,6 +100,7 @@ class Inviter:
         self.endpoint = endpoint
         self.service_routes: tuple[NameAddress, ...] = ()
         self._media = media
+        self._credentials = credentials
         self.user_agent = user_agent
         self._unsent: list[Deferred[Invitation]] = []
         self._is_drained = False
@@ -161,6 +160,8 @@ class Inviter:
         max_extras: int = 8,
         session_expires: int | None = None,
         min_se: int | None = None,
+        follow_redirects: bool | RedirectChooser = False,
+        max_redirects: int = 5,
         delegate: IInviteDelegate | None = None,
     ) -> Deferred[Invitation]:
         """Send an INVITE.
@@ -190,6 +191,11 @@ class Inviter:
             session_expires: Seconds, 90 or more, after which a call that nobody has
                 refreshed is over (RFC 4028); None to ask for no session timer.
             min_se: The shortest session interval, in seconds, that is accepted.
+            follow_redirects: Whether to call the Contacts of a 3xx, one after the
+                other, the most wanted first; or a callable that is given the response
+                and their URIs and returns those to call, or a Deferred of them. Never
+                from a SIPS URI to another.
+            max_redirects: How many 3xx of one call are followed.
             delegate: Hears what happens.
 
         Returns:
@@ -201,6 +207,8 @@ class Inviter:
             return _refused("no calls are placed any more")
         if reliable not in RELIABILITIES:
             return _refused(f"reliable is one of {', '.join(RELIABILITIES)}")
+        if max_redirects < 0:
+            return _refused("max_redirects cannot be negative")
         if fork_preference not in FORK_PREFERENCES:
             return _refused(f"fork_preference is one of {', '.join(FORK_PREFERENCES)}")
         factory = self._media if media is None else media
@@ -245,7 +253,9 @@ class Inviter:
             options,
             factory,
             (tuple(modifiers), tuple(answer_modifiers)),
-            self._rules(),
+            max_redirects if follow_redirects else 0,
+            follow_redirects if callable(follow_redirects) else None,
+            self._credentials,
         )
         listeners = Listeners(self._observers, delegate, self._keep, self._forget)
         return self._begin(setup.run(listeners))
@@ -254,11 +264,6 @@ class Inviter:
     def caller(self) -> Caller:
         """Who calls, and through what."""
         return Caller(self.identity, self.proxy, self.user_agent, self.service_routes)
-
-    def _rules(self) -> list[RetryRule]:
-        uri = self.identity.uri if self.proxy is None else self.proxy
-        domain = uri.host if isinstance(uri, SipUri) else None
-        return [LongerInterval(), FewerExtensions(), SipForTel(domain)]
 
     def _begin(self, sending: Deferred[Invitation]) -> Deferred[Invitation]:
         """Keep what is not sent yet, so that `drain` finds it."""

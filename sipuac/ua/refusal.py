@@ -21,7 +21,10 @@ from sipuac.syntax.uri import OtherUri
 _ZERO = re.compile(r"0(?:\.0*)?")
 
 # Requests that mean something within a dialog only.
-_WITHIN_DIALOGS = frozenset(["BYE", "PRACK", "UPDATE"])
+_WITHIN_DIALOGS = frozenset(["BYE", "INFO", "NOTIFY", "PRACK", "UPDATE"])
+# And those that could come outside of one, but not to a caller that takes no messages.
+_NOT_OUTSIDE = frozenset(["MESSAGE"])
+_ALLOW_OUTSIDE = ", ".join([m for m in ALLOW.split(", ") if m not in _NOT_OUTSIDE])
 
 
 def refusal_of(request: Request, to_tag: str) -> Response:
@@ -40,10 +43,10 @@ def refusal_of(request: Request, to_tag: str) -> Response:
     method = request.method
     if request.to_tag or (method in _WITHIN_DIALOGS and method in ALLOWED_METHODS):
         return response_to(request, 481, to_tag=to_tag)
-    if method not in ALLOWED_METHODS:
+    if method not in ALLOWED_METHODS or method in _NOT_OUTSIDE:
         # 405 where the method is known, 501 where it is not (8.2.1, 21.5.2).
         status = 405 if method in KNOWN_METHODS else 501
-        allow = (("Allow", ALLOW),)
+        allow = (("Allow", _ALLOW_OUTSIDE),)
         return response_to(request, status, to_tag=to_tag, headers=allow)
     if isinstance(request.uri, OtherUri):
         # "If the Request-URI uses a scheme not supported by the UAS, it SHOULD reject

@@ -39,6 +39,7 @@ from sipuac.ua.endpoint import Endpoint
 from sipuac.ua.out_of_dialog import Answered, RequestSender
 from sipuac.ua.outcome import Outcome
 from sipuac.ua.register_request import build_register, contacts_for
+from sipuac.ua.registration_flow import RegistrationFlow
 from sipuac.ua.timer_queue import QueuedTimer
 
 _log = Logger()
@@ -119,7 +120,7 @@ class Registerer:
         self._sender = RequestSender(endpoint, authenticator)
         self._registration = Registration(options, chance)
         self._asked_at = endpoint.clock.seconds()
-        self._flow: IFlow | None = None
+        self._way = RegistrationFlow(endpoint.clock, chance)
         self._contacts: tuple[NameAddress, ...] = ()
         self._sending: Deferred[Any] | None = None
         self._timers: dict[str, QueuedTimer] = {}
@@ -211,7 +212,7 @@ class Registerer:
         sending, self._sending = self._sending, None
         if sending is not None:
             sending.cancel()
-        self._flow = None
+        self._way.leave()
         self.service_routes = ()
         self._endpoint.remove_stop_handler(self.abandon)
         self._endpoint.remove_flow_handler(self._flow_failed)
@@ -269,7 +270,7 @@ class Registerer:
             )
             return self._request(call_id, cseq, self._contacts)
 
-        sending = self._sender.send(next_hop, build, flow=self._flow)
+        sending = self._sender.send(next_hop, build, flow=self._way.flow)
         self._sending = sending
         sending.addCallbacks(self._answered, self._failed)
 
@@ -288,7 +289,8 @@ class Registerer:
 
     def _answered(self, answered: Answered) -> None:
         self._sending = None
-        self._flow = answered.flow
+        if not self._is_stopped:
+            self._way.answered(answered.response, answered.flow)
         self._endpoint.submit(
             self._run, self._registration.finished, answered.response, self._contacts
         )
@@ -301,12 +303,12 @@ class Registerer:
         if not isinstance(error, SipError):
             _log.failure("a REGISTER could not be sent", failure)
             error = LocalProtocolError(f"{type(error).__name__}: {error}")
-        self._flow = None
+        self._way.leave()
         self._endpoint.submit(self._run, self._registration.finished, error, ())
 
     def _flow_failed(self, flow: IFlow, error: TransportFailed) -> None:
-        if flow is self._flow:
-            self._flow = None
+        if flow is self._way.flow:
+            self._way.leave()
             self._run(self._registration.flow_lost)
 
     # Telling
@@ -332,7 +334,7 @@ class Registerer:
             effect.expires,
             effect.refresh,
             tuple(str(route) for route in effect.service_routes),
-            "" if self._flow is None else self._flow.transport,
+            "" if self._way.flow is None else self._way.flow.transport,
         )
         self._report(body)
         self._bound.succeed(body)

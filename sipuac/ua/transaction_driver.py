@@ -19,6 +19,7 @@ from sipuac.errors import LocalProtocolError, TransportFailed, Unreachable
 from sipuac.syntax.message import Message, Request, Response
 from sipuac.transaction.derived import cancel_of
 from sipuac.transaction.invite_client import InviteClientTransaction
+from sipuac.transaction.invite_client import State as InviteClientState
 from sipuac.transaction.invite_server import InviteServerTransaction
 from sipuac.transaction.non_invite_client import NonInviteClientTransaction
 from sipuac.transaction.non_invite_server import NonInviteServerTransaction
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
     from sipuac.ua.endpoint import Endpoint
 
 _log = Logger()
+
+# The timer that sends an INVITE again although somebody has it.
+_REPEAT = "repeat"
 
 ClientMachine = InviteClientTransaction | NonInviteClientTransaction
 ServerMachine = InviteServerTransaction | NonInviteServerTransaction
@@ -207,6 +211,34 @@ class ClientTransaction(TransactionDriver):
             error = TransportFailed("the request is too large for UDP")
         self.flow_failed(error)
 
+    def fire(self, name: str) -> None:
+        """See `TransactionDriver`."""
+        if name != _REPEAT:
+            super().fire(name)
+        else:
+            self._timers.pop(name, None)
+            if self._is_ringing():
+                self._send(self.request)
+                self._hold_binding()
+
+    def _is_ringing(self) -> bool:
+        return (
+            isinstance(self._machine, InviteClientTransaction)
+            and self._machine.state == InviteClientState.PROCEEDING
+        )
+
+    def _hold_binding(self) -> None:
+        """See to it that a NAT does not forget an INVITE that waits for long.
+
+        RFC 3581 section 3: "To keep the binding fresh, the client SHOULD retransmit its
+        INVITE every 20 seconds or so. These retransmissions will need to take place
+        even after receiving a provisional response."
+        """
+        seconds = self._endpoint.repeat_invite
+        if seconds is not None and not self.flow.is_reliable:
+            if _REPEAT not in self._timers:
+                self._start_timer(_REPEAT, seconds)
+
     def abandon(self) -> None:
         """End the transaction now, without a word to its user."""
         self._user = None
@@ -227,6 +259,8 @@ class ClientTransaction(TransactionDriver):
             self._user = None
 
     def _deliver(self, message: Message) -> None:
+        if self._is_ringing():
+            self._hold_binding()
         self._tell("response_received", message)
 
     def _fail(self, error: Unreachable) -> None:

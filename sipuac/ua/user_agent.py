@@ -30,6 +30,8 @@ class SocketSettings:
         tls_key: PEM file with its private key, where that is not in the same file.
         advertise: Host to name in Via and Contact instead of our own address.
         learn_address: Whether to name there the address that servers see us at.
+        repeat_invite: Seconds between two sendings of an INVITE over UDP that rings;
+            None for none.
         hosts: Addresses by name, instead of DNS.
         nameservers: Who is asked about all other names, as address and port; none for
             the name servers of the system.
@@ -48,6 +50,7 @@ class SocketSettings:
         tls_key: str | None = None,
         advertise: str | None = None,
         learn_address: bool = False,
+        repeat_invite: float | None = None,
         hosts: Mapping[str, str] | None = None,
         nameservers: Sequence[tuple[str, int]] = (),
     ) -> None:
@@ -62,6 +65,7 @@ class SocketSettings:
         self.tls = TlsSettings(tls_ca, certificate)
         self.advertise = advertise
         self.learn_address = learn_address
+        self.repeat_invite = repeat_invite
         self.hosts = dict(hosts or {})
         self.nameservers = tuple(nameservers)
         self.tls.client_context()
@@ -88,7 +92,13 @@ class SocketSettings:
             nameservers=self.nameservers,
             source_toward=self._source_toward,
         )
-        return Endpoint(reactor, transport, resolver, timers=timers)
+        return Endpoint(
+            reactor,
+            transport,
+            resolver,
+            timers=timers,
+            repeat_invite=self.repeat_invite,
+        )
 
     def _source_toward(self, host: str) -> str | None:
         """Our own address toward another, None where there is no way."""

@@ -43,6 +43,7 @@ class CallOptionsTests(SynchronousTestCase):
                 "on_fork": None,
                 "answer_timeout": 180.0,
                 "session_expires": None,
+                "follow_redirects": False,
             },
         )
 
@@ -71,7 +72,8 @@ class CallOptionsTests(SynchronousTestCase):
             "b.example=2001:db8::1", "--nameserver", "192.0.2.53", "--nameserver",
             "192.0.2.53:5353", "--nameserver", "2001:db8::53", "--nameserver",
             "[2001:db8::53]", "--nameserver", "[2001:db8::53]:5353",
-            "--json", "--ladder", "--session-expires", "1800", TARGET,
+            "--json", "--ladder", "--session-expires", "1800",
+            "--follow-redirects", TARGET,
         )  # fmt: skip
         arguments = options.inviter_arguments()
         self.assertEqual(arguments["identity"], "Alice <sip:alice@example.com>")
@@ -103,6 +105,7 @@ class CallOptionsTests(SynchronousTestCase):
                 "on_fork": "follow",
                 "answer_timeout": 30.0,
                 "session_expires": 1800,
+                "follow_redirects": True,
             },
         )
         self.assertEqual(options["headers"], [("Subject", "a: b"), ("X-Two", "2")])
@@ -115,13 +118,14 @@ class CallOptionsTests(SynchronousTestCase):
         arguments = self.parsed(
             "--proxy", "sip:192.0.2.1", "--tls-cert", files.certificate,
             "--tls-key", files.private_key, "--keepalive", "25", "--keepalive-pong",
-            "--learn-address", TARGET,
+            "--learn-address", "--repeat-invite", "20", TARGET,
         ).inviter_arguments()  # fmt: skip
         self.assertEqual(arguments["tls_cert"], files.certificate)
         self.assertEqual(arguments["tls_key"], files.private_key)
         self.assertEqual(arguments["keepalive"], 25.0)
         self.assertIs(arguments["keepalive_pong"], True)
         self.assertIs(arguments["learn_address"], True)
+        self.assertEqual(arguments["repeat_invite"], 20.0)
         self.assertIsNone(arguments["advertise"])
 
     def test_options_after_the_target(self) -> None:
@@ -163,6 +167,7 @@ class CallOptionsTests(SynchronousTestCase):
             (["--keepalive", "30", TARGET], "--proxy"),
             (["--keepalive", "0", "--proxy", "sip:192.0.2.1", TARGET], "--keepalive"),
             (["--keepalive-pong", TARGET], "--keepalive"),
+            (["--repeat-invite", "0", TARGET], "--repeat-invite"),
             (["--learn-address", "--advertise", "a", TARGET], "--learn-address"),
             (["--sdp", missing, TARGET], "--sdp"),
             (["--sdp", __file__, TARGET], "--sdp"),

@@ -20,18 +20,18 @@ from sipuac.dialog.effects import (
     RepeatAck,
     ReplaceAnswer,
     Reply,
+    RequestDone,
     Resolved,
     SendAck,
     SendCancel,
     SendInDialog,
+    SendReInvite,
     Take,
 )
 from sipuac.effects import StartTimer, StopTimer
 from sipuac.syntax.message import Request, Response
-
-
-class Violation(AssertionError):
-    """A rule was broken."""
+from tests.dialog.talk_monitor import TalkMonitor
+from tests.dialog.violation import Violation
 
 
 class Monitor:
@@ -48,6 +48,7 @@ class Monitor:
         self.running: dict[str, float] = {}
         self.pending: dict[int, SendInDialog] = {}
         self.media: dict[str, bool] = {}
+        self._adopted: set[str] = set()
         self.acked: set[str] = set()
         self.taken: list[str] = []
         self.established: set[str] = set()
@@ -69,7 +70,7 @@ class Monitor:
         self._bye_by_peer: set[str] = set()
         self._numbers = 0
         self._last_bye: dict[str, int] = {}
-        self._awaited_reply: Request | None = None
+        self.talks = TalkMonitor(self)
 
     def need(self, condition: object, rule: str) -> None:
         """Complain unless this is so."""
@@ -107,9 +108,9 @@ class Monitor:
 
     def request(self, request: Request, effects: list[Effect]) -> None:
         """A request of a phone came."""
-        self._awaited_reply = request if request.method != "ACK" else None
+        self.talks.request(request)
         self.effects(effects)
-        self.need(self._awaited_reply is None, "every request is answered")
+        self.talks.request_taken(request)
 
     def finished(self, number: int, status: int, effects: list[Effect]) -> None:
         """A request of ours is over."""
@@ -135,10 +136,13 @@ class Monitor:
         """Watch what is asked for, in order."""
         for effect in effects:
             if self.forgotten:
-                self.need(isinstance(effect, Reply), f"{effect} after Forget")
-            watch = getattr(self, f"_{type(effect).__name__}", None)
-            if watch is not None:
-                watch(effect)
+                is_late = isinstance(effect, Reply | RequestDone)
+                self.need(is_late, f"{effect} after Forget")
+            name = f"_{type(effect).__name__}"
+            for part in (self, self.talks):
+                watch = getattr(part, name, None)
+                if watch is not None:
+                    watch(effect)
 
     def _StartTimer(self, effect: StartTimer) -> None:
         self.need(effect.seconds > 0, "timers run for some time")
@@ -149,15 +153,32 @@ class Monitor:
         del self.running[effect.timer]
 
     def _SendAck(self, effect: SendAck) -> None:
+        if effect.cseq is not None:
+            return
         self.need(effect.branch not in self.acked, "one ACK, the rest are repeats")
         self.need(effect.ack.cseq.number == 1, "the ACK has the INVITE's number")
         self.acked.add(effect.branch)
         self._owed.discard(effect.branch)
 
     def _RepeatAck(self, effect: RepeatAck) -> None:
-        self.need(effect.branch in self.acked, "nothing to repeat")
+        if effect.cseq is None:
+            self.need(effect.branch in self.acked, "nothing to repeat")
+
+    def _SendReInvite(self, effect: SendReInvite) -> None:
+        self._sent(effect)
 
     def _SendInDialog(self, effect: SendInDialog) -> None:
+        self._sent(effect)
+        self.pending[effect.number] = effect
+        tag = effect.branch
+        if effect.request.method == "BYE":
+            self._last_bye[tag] = effect.number
+            self.need(tag not in self.media, "media stops before BYE is sent")
+            if tag in self.acked:
+                self.need(tag not in self._bye_after_ack, "one BYE after the ACK")
+                self._bye_after_ack.add(tag)
+
+    def _sent(self, effect: SendInDialog | SendReInvite) -> None:
         tag = effect.branch
         self.need(tag in self._with_contact, "no request without a target")
         number = self._cseq.get(tag, 1) + 1
@@ -165,13 +186,6 @@ class Monitor:
         self._cseq[tag] = number
         self.need(effect.number == self._numbers + 1, "numbers are used once")
         self._numbers = effect.number
-        self.pending[effect.number] = effect
-        if effect.request.method == "BYE":
-            self._last_bye[tag] = effect.number
-            self.need(tag not in self.media, "media stops before BYE is sent")
-            if tag in self.acked:
-                self.need(tag not in self._bye_after_ack, "one BYE after the ACK")
-                self._bye_after_ack.add(tag)
 
     def _SendCancel(self, effect: SendCancel) -> None:
         self.need(self._has_provisional, "no CANCEL before a provisional response")
@@ -184,18 +198,23 @@ class Monitor:
         self._has_final = True
 
     def _Reply(self, effect: Reply) -> None:
-        self.need(effect.request is self._awaited_reply, "one reply for each request")
-        self._awaited_reply = None
         if effect.request.method == "BYE" and effect.response.is_success:
             self._bye_by_peer.add(effect.request.from_tag or "")
 
     def _ApplyAnswer(self, effect: ApplyAnswer) -> None:
+        if self.media.get(effect.branch) and self.talks.has_offer(effect.branch):
+            return
         self.need(effect.branch not in self.media, "media is opened once at a time")
         self.media[effect.branch] = False
-        if not self._may_fork_media:
-            self.need(len(self.media) == 1, "one answer at a time")
+        if self.talks.has_fresh_offer(effect.branch):
+            self._adopted.add(effect.branch)
+        elif not self._may_fork_media:
+            of_first_offer = self.media.keys() - self._adopted
+            self.need(len(of_first_offer) == 1, "one answer at a time")
 
     def _MakeAnswer(self, effect: MakeAnswer) -> None:
+        if effect.branch in self.established:
+            return
         self.need(effect.branch not in self.media, "media is opened once at a time")
         self.media[effect.branch] = False
 
@@ -257,6 +276,7 @@ class Monitor:
             self.need(number < self._last_bye[tag], "a BYE waits for its end")
         self.need(not self.media, "media is open")
         self.need(not self._owed, "an ACK is owed")
+        self.talks.forgotten()
         self.need(self.failed or self.established, "it failed or it stood")
         self.need(self.established == self.ended, "calls that stood are over")
         self.need(not self.unended(), "2xx without BYE")

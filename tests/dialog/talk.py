@@ -107,10 +107,15 @@ def update(number: int, cseq: int, *rows: tuple[str, str]) -> SendInDialog:
     return SendInDialog("a", number, request, request.uri)
 
 
-def ack_of(cseq: int, target: str | None = None) -> SendAck:
-    """The ACK of the 2xx to our re-INVITE with this CSeq number."""
+def ack_of(
+    cseq: int, target: str | None = None, number: int | None = None
+) -> list[Effect]:
+    """The ACK of the 2xx to our re-INVITE with this CSeq number, and how long that 2xx
+    may come again. The number of the re-INVITE is by default one less.
+    """
     request = own_request("ACK", "a", cseq, target=target)
-    return SendAck("a", request, request.uri, cseq)
+    ack = SendAck("a", request, request.uri, cseq)
+    return [ack, StartTimer(limit(number or cseq - 1), 32.0)]
 
 
 def told(
@@ -136,10 +141,10 @@ def refreshed(
     remote: SessionDescription = THEIRS,
 ) -> list[Effect]:
     """The session goes on unchanged."""
-    return [
-        Modified("a", local, remote, False),
-        Report(SessionRefreshed("a", by, method, interval)),
-    ]
+    event = Report(SessionRefreshed("a", by, method, interval))
+    if method == "UPDATE":
+        return [event]
+    return [Modified("a", local, remote, False), event]
 
 
 class TalkCase(DialogCase):

@@ -66,7 +66,7 @@ class HoldTests(TalkCase):
         self.assertEqual(offered, [STOP_MEDIA, re_invite(1, 2, HELD)])
         self.assertEqual(
             self.answered(1, 200, HOLDING),
-            [ack_of(2), ApplyAnswer("a", HOLDING), START_MEDIA],
+            [*ack_of(2), ApplyAnswer("a", HOLDING), START_MEDIA],
         )
         self.assertEqual(
             self.set.media_applied("a"),
@@ -145,7 +145,7 @@ class HoldTests(TalkCase):
         self.offered(1002)
         new = "sip:new@a.example"
         effects = self.answered(1, 200, THEIRS, contact=f"<{new}>")
-        self.assertEqual(effects[0], ack_of(2, new))
+        self.assertEqual(effects[:2], ack_of(2, new))
         self.assertEqual(self.target, new)
         self.set.media_applied("a")
         (sent,) = self.of_kind(self.set.hang_up(), SendInDialog)
@@ -180,7 +180,7 @@ class HoldTests(TalkCase):
         effects = self.answered(1, 200)
         answer = ApplyAnswer("a", described(2002, 2))
         self.assertEqual(
-            effects[1:], [ack_of(2, "sip:new@a.example"), answer, START_MEDIA]
+            effects, [*ack_of(2, "sip:new@a.example"), answer, START_MEDIA]
         )
 
     def test_no_call(self) -> None:
@@ -213,14 +213,14 @@ class RefreshTests(TalkCase):
         self.assertEqual(self.set.refresh("a", 1), [re_invite(1, 2, OURS)])
         effects = self.answered(1, 200, THEIRS)
         done = RequestDone(1, None)
-        self.assertEqual(effects, [ack_of(2), *refreshed(), done])
+        self.assertEqual(effects, [*ack_of(2), *refreshed(), done])
 
     def test_another_answer(self) -> None:
         """Where the unchanged offer gets a new answer, the media gets it."""
         self.set.refresh("a", 1)
         answer = described(2002, 2)
         effects = self.answered(1, 200, answer)
-        self.assertEqual(effects, [ack_of(2), MakeOffer("a", False), START_MEDIA])
+        self.assertEqual(effects, [*ack_of(2), MakeOffer("a", False), START_MEDIA])
         effects = self.offered(1000)
         self.assertEqual(effects, [STOP_MEDIA, ApplyAnswer("a", answer), START_MEDIA])
         effects = self.set.media_applied("a")
@@ -488,7 +488,7 @@ class DisagreementTests(TalkCase):
     def test_no_answer(self) -> None:
         """A 2xx without an answer is acknowledged, then BYE."""
         effects = self.answered(1, 200)
-        self.assertEqual(effects[0], ack_of(2))
+        self.assertEqual(effects[:2], ack_of(2))
         self.assert_ended("the 2xx brought no answer", *effects)
 
     def test_an_unreadable_answer(self) -> None:
@@ -497,7 +497,7 @@ class DisagreementTests(TalkCase):
             b"hello", "application/sdp"
         )
         effects = self.set.reinvite_response(1, said)
-        self.assertEqual(self.of_kind(effects, SendAck), [ack_of(2)])
+        self.assertEqual(self.of_kind(effects, SendAck), ack_of(2)[:1])
         self.assert_ended("the 2xx brought no answer", *effects)
 
     def test_media_refuses(self) -> None:
@@ -543,7 +543,7 @@ class EndTests(TalkCase):
         self.ask()
         self.offered(1002)
         self.set.hang_up()
-        self.assertEqual(self.answered(1, 200, THEIRS), [ack_of(2)])
+        self.assertEqual(self.answered(1, 200, THEIRS), [*ack_of(2)])
         self.assertEqual(self.answered(1, 200, THEIRS), [RepeatAck("a", 2)])
 
     def test_the_peers_bye(self) -> None:
@@ -607,7 +607,7 @@ class AdoptTests(TalkCase):
         self.assertEqual(effects, [STOP_MEDIA, re_invite(1, 2, offer)])
         answer = described(2010, 2)
         effects = self.answered(1, 200, answer)
-        self.assertEqual(effects, [ack_of(2), ApplyAnswer("a", answer), START_MEDIA])
+        self.assertEqual(effects, [*ack_of(2), ApplyAnswer("a", answer), START_MEDIA])
         effects = self.set.media_applied("a")
         self.assertEqual(
             self.of_kind(effects, Establish), [Establish("a", answer, offer)]

@@ -6,7 +6,7 @@ lives it again.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from random import Random
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -24,9 +24,11 @@ from sipuac.dialog.fork_policy import (
 from sipuac.dialog.options import InviteOptions
 from sipuac.dialog.session_state import SessionState
 from sipuac.errors import LocalProtocolError, TransactionTimeout, TransportFailed
-from sipuac.syntax.message import Response
+from sipuac.syntax.message import Request, Response
 from tests.dialog.messages import answer, invite, peer_request, response
-from tests.dialog.monitor import Monitor, Violation
+from tests.dialog.monitor import Monitor
+from tests.dialog.talk_life import TalkLife
+from tests.dialog.violation import Violation
 
 LIVES = 2_000
 
@@ -58,18 +60,23 @@ class Dice:
 class Life:
     """One INVITE and all that happens to it."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, *, takes_one_answer: bool = False) -> None:
+        """Args: `takes_one_answer`: whether the media plays early, and can no more."""
         self.random = random = Random(seed)
-        options = self._options()
+        options = self._single() if takes_one_answer else self._options()
         self.is_offerless = options.is_offerless
-        self.set = DialogSet(invite(is_offerless=self.is_offerless), options)
-        may_fork = options.policy.name in ("keep-all", "collect", "dice") and (
+        asked = random.choice([[], [("Session-Expires", "180")]])
+        self.set = DialogSet(
+            invite(*asked, is_offerless=self.is_offerless), options, random.random
+        )
+        may_fork = options.policy.name in ("keep-all", "collect", "adopt", "dice") and (
             options.can_fork_offer
         )
         self.monitor = Monitor(
             may_fork_media=may_fork or self.is_offerless,
             may_owe_ack=self.is_offerless,
         )
+        self.talk = TalkLife(self)
         self.tags = ["a", "b", "c", "d"][: random.randint(1, 4)]
         if random.random() < 0.05:
             self.tags.append("")
@@ -84,9 +91,11 @@ class Life:
             (1, self._hang_up),
             (2, self._end_branch),
             (0.2, self._transaction_failed),
+            *self.talk.events,
         ]
         self.log: list[str] = []
         self.rseqs: dict[str, int] = {}
+        self.peer_numbers: dict[str, int] = {}
 
     def _options(self) -> InviteOptions:
         random = self.random
@@ -109,6 +118,60 @@ class Life:
                 continue
             return options
 
+    def _single(self) -> InviteOptions:
+        names = ("cancel-extras", "adopt", "adopt", "first-answer", "fail")
+        return InviteOptions(
+            policy=POLICIES[self.random.choice(names)],
+            has_early_media=True,
+            can_replace_answer=False,
+            can_fork_offer=False,
+            extra_ringing="keep",
+        )
+
+    def be_adopted(self, events: int) -> None:
+        """One phone has the media, perhaps goes, and another one answers."""
+        self.tags = ["a", "b", "c"]
+        self.monitor.effects(self.set.sent())
+        self._response(183, "a", has_sdp=True)
+        if self.random.random() < 0.5:
+            self._response(180, "c")
+        if self.random.random() < 0.8:
+            self._media()
+        if self.random.random() < 0.5:
+            self._response(199, "a")
+        self._response(200, "b", has_sdp=True)
+        self._talk(events, (1, self._success))
+
+    def talk_only(self, events: int) -> None:
+        """Call one phone, which answers, and talk; each side may end it."""
+        self.tags = ["a"]
+        self.monitor.effects(self.set.sent())
+        self._response(200, "a", has_sdp=True)
+        for tag in self.monitor.media:
+            self.monitor.media[tag] = True
+            if self.is_offerless:
+                self.monitor.effects(self.set.answer_made(tag, OUR_ANSWER))
+            else:
+                self.monitor.effects(self.set.media_applied(tag))
+        self._talk(events)
+
+    def _talk(self, events: int, *others: tuple[float, Callable[[], None]]) -> None:
+        happens = [
+            *self.talk.events,
+            (0.05, self._hang_up),
+            (0.02, self._end_branch),
+            (8, self._request_finished),
+            (2, self._timer),
+            (4, self._media),
+            *others,
+        ]
+        weights = [weight for weight, _ in happens]
+        happen = [event for _, event in happens]
+        for event in self.random.choices(happen, weights, k=events):
+            event()
+            self._check_state()
+        self._end()
+
     def live(self, events: int) -> None:
         """Begin, let so many things happen, and come to an end."""
         self.monitor.effects(self.set.sent())
@@ -121,9 +184,10 @@ class Life:
 
     # What may happen
 
-    def _response(self, status: int, tag: str) -> None:
+    def _response(self, status: int, tag: str, *, has_sdp: bool = False) -> None:
         random = self.random
         port = random.choice([None, 2000, 2000, 3000])
+        port = 2000 if has_sdp else port
         body = b"" if port else random.choice([b"", b"", b"", b"v=", b"hello"])
         contact = "default" if random.random() < 0.85 else None
         if not tag and contact:
@@ -136,7 +200,9 @@ class Life:
             content_type=random.choice(["application/sdp"] * 5 + ["?"]),
             contact=contact,
             routes=random.choice([[], [], ["<sip:p.example;lr>"]]),
-            headers=random.choice([[], [("Allow", "UPDATE")]]),
+            headers=random.choice(
+                [[], [("Allow", "UPDATE")], [("Session-Expires", "90;refresher=uas")]]
+            ),
             rseq=self._rseq(status, tag),
         )
         self.log.append(f"{status} {tag} {'sdp' if port else ''} {contact}")
@@ -167,7 +233,8 @@ class Life:
         working = [tag for tag, has in self.monitor.media.items() if not has]
         if not working:
             tag = self.random.choice(self.tags)
-            self.monitor.effects(self.set.media_applied(tag))
+            if tag not in self.monitor.talks.asked:
+                self.monitor.effects(self.set.media_applied(tag))
             return
         tag = self.random.choice(working)
         if self.random.random() < 0.75:
@@ -198,8 +265,22 @@ class Life:
     def _peer_request(self) -> None:
         method = self.random.choice(["BYE", "INVITE", "OPTIONS", "UPDATE", "X", "ACK"])
         tag = self.random.choice([*self.tags, "nobody"])
-        request = peer_request(method, tag, self.random.randint(1, 9))
-        self.log.append(f"{method} of {tag}")
+        self.peer_asks(method, tag)
+
+    def peer_asks(
+        self, method: str, tag: str, body: bytes = b"", number: int | None = None
+    ) -> None:
+        """A phone sends a request, mostly with the next number of its dialog."""
+        last = self.peer_numbers.get(tag, 0)
+        if number is None:
+            number = last + self.random.choice([0, 1, 1, 1, 1, 1])
+        self.peer_numbers[tag] = max(last, number)
+        rows = [("Content-Type", "application/sdp")] if body else []
+        if self.random.random() < 0.2:
+            rows += [("Session-Expires", self.random.choice(["60", "120", "x"]))]
+        bare = peer_request(method, tag, number, rows)
+        request = Request(method, bare.uri, bare.header_items(), body)
+        self.log.append(f"{method} {number} of {tag}{' sdp' if body else ''}")
         self.monitor.request(request, self.set.request_received(request))
 
     def _timer(self) -> None:
@@ -241,7 +322,7 @@ class Life:
     def _end(self) -> None:
         """Whatever is left comes to its end by itself once the caller hangs up."""
         self._hang_up()
-        for _ in range(200):
+        for _ in range(400):
             if self.monitor.forgotten:
                 break
             if self.monitor.pending:
@@ -250,11 +331,13 @@ class Life:
                 self._fire(
                     min(self.monitor.running, key=self.monitor.running.__getitem__)
                 )
+            elif self.monitor.talks.invites:
+                self.talk.end_invite()
             else:
                 self._transaction_failed()
         self.monitor.need(self.monitor.forgotten, "it comes to an end")
         self._success()
-        self._peer_request()
+        self.peer_asks("OPTIONS", self.tags[0])
         for number in list(self.monitor.pending):
             self._request_finished(number)
 
@@ -262,12 +345,17 @@ class Life:
 class RandomLivesTests(SynchronousTestCase):
     """Tests of whole lives."""
 
-    def live(self, seeds: range, events: int) -> None:
+    def live(
+        self,
+        seeds: range,
+        events: int,
+        live: Callable[[Life, int], None] = Life.live,
+    ) -> None:
         """Live all these lives."""
         for seed in seeds:
-            life = Life(seed)
+            life = Life(seed, takes_one_answer=live is Life.be_adopted)
             try:
-                life.live(events)
+                live(life, events)
             except Violation as error:
                 options = life.set.options
                 log = "; ".join(life.log)
@@ -282,6 +370,18 @@ class RandomLivesTests(SynchronousTestCase):
     def test_short_lives(self) -> None:
         """The same where less happens before the caller hangs up."""
         self.live(range(LIVES, 2 * LIVES), 10)
+
+    def test_talks(self) -> None:
+        """Calls that stand and are changed by both sides: one INVITE at a time, each
+        request answered, the media asked for one thing at a time, everybody told.
+        """
+        self.live(range(3 * LIVES, 3 * LIVES + LIVES // 2), 120, Life.talk_only)
+
+    def test_adopted_calls(self) -> None:
+        """The same where a call is saved by a fresh offer: it stands, or both sides
+        know that it does not.
+        """
+        self.live(range(5 * LIVES, 6 * LIVES), 40, Life.be_adopted)
 
     def test_the_monitor_sees(self) -> None:
         """A monitor that complains of nothing would prove nothing."""

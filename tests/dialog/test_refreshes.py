@@ -78,7 +78,7 @@ class RefresherTests(TalkCase):
         effects = self.set.fire(REFRESH)
         self.assertEqual(effects, [re_invite(1, 2, OURS, expires(180, "uac"))])
         effects = self.answered(1, 200, THEIRS, expires(180, "uac"))
-        expected = [ack_of(2), *run(180), *refreshed("local", "INVITE", 180)]
+        expected = [*ack_of(2), *run(180), *refreshed("local", "INVITE", 180)]
         self.assertEqual(effects, expected)
 
     def test_every_re_invite_refreshes(self) -> None:
@@ -89,7 +89,7 @@ class RefresherTests(TalkCase):
         self.assertEqual(sent.request.get("Session-Expires"), "180;refresher=uac")
         held = described(2000, 2, "recvonly")
         effects = self.answered(1, 200, held, expires(180, "uac"))
-        self.assertEqual(effects[1:3], run(180))
+        self.assertEqual(effects[2:4], run(180))
 
     def test_not_twice(self) -> None:
         """A refresh that waits for such a re-INVITE is not sent after it."""

@@ -7,6 +7,7 @@ of it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Protocol, TypeVar
@@ -14,6 +15,12 @@ from typing import Any, Protocol, TypeVar
 from sipuac.errors import LocalProtocolError, ParseError
 from sipuac.sdp.description import SessionDescription
 from sipuac.syntax.bodies import parts_of, session_description
+from sipuac.syntax.challenges import (
+    MAX_CHALLENGES,
+    read_challenges,
+    read_parameters,
+)
+from sipuac.syntax.digest import DigestSession
 from sipuac.syntax.fields import (
     Challenge,
     CSeq,
@@ -38,6 +45,7 @@ from sipuac.syntax.parser import check_received, parse_message, salvage_request
 from sipuac.syntax.uri import Uri, parse_uri
 from sipuac.transport.via import reply_address, with_source
 
+_FORBIDDEN = re.compile(r"[\r\n\0]")
 _SOURCE = ("192.0.2.1", 5060)
 
 #: Properties that may raise `ParseError` in a message that was checked.
@@ -245,6 +253,29 @@ def field(text: str) -> None:
     for parse in _NUMBERS:
         number = _read(parse, text)
         assert number is None or 0 <= number < 2**32, "a number out of range"
+
+
+def challenges(text: str) -> None:
+    """A row of WWW-Authenticate, its answer, and what Authentication-Info says."""
+    if _FORBIDDEN.search(text):
+        # No message brings these into a field.
+        return
+    found, ignored = read_challenges([text, text])
+    assert len(found) + len(ignored) <= 2 * MAX_CHALLENGES + 2, "too many"
+    request = Request("INVITE", "sip:a", [], b"x")
+    for challenge in found:
+        qop = _read(challenge.choose_qop)
+        session = DigestSession(challenge, 'us"er', "secret", "cnonce", qop)
+        answer = session.answer(request)
+        _assert_one_line(answer)
+        given = read_parameters(answer)
+        assert given["realm"] == challenge.realm, "another realm"
+        assert given["nonce"] == challenge.nonce, "another nonce"
+        assert given["username"] == 'us"er' or challenge.has_userhash
+        # The form that the value of a field has.
+        assert Challenge.parse(answer).scheme == "Digest"
+        session.learn(given, text, b"")
+        _assert_one_line(session.answer(request))
 
 
 def sdp(octets: bytes) -> None:

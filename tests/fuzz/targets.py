@@ -43,6 +43,13 @@ _FIELDS = (
     b"no-fork, queue",
     b"60",
 )
+_CHALLENGES = (
+    b'Digest realm="a, b", nonce="x\\"y", qop="auth,auth-int", algorithm=MD5',
+    b'Digest nonce=abc==,realm=x, algorithm=SHA-256-sess ,qop=auth,opaque=""',
+    b'Digest realm="x",nonce="y",algorithm="SHA-512-256",userhash=true,charset=UTF-8',
+    b'Basic realm="x", Digest realm="y", nonce="z", Negotiate,Digest nonce=v,realm=w',
+    b'nextnonce="x", rspauth="0123", cnonce="cnonce", nc=00000001, qop=auth',
+)
 _URIS = (
     b"sip:alice:secret@example.com:5060;transport=tcp;lr?subject=a%20b&to=c",
     b"sips:%61lice;x=y@[2001:db8::1]:5061;maddr=192.0.2.1;ttl=1;method=INVITE",
@@ -167,6 +174,7 @@ _TARGETS: dict[
     "framer": ((_messages() | _octets(_STREAM_WORDS), _CUTS), checks.stream),
     "uri": ((_texts(_URIS),), checks.uri),
     "fields": ((_texts(_FIELDS),), checks.field),
+    "challenges": ((_texts(_CHALLENGES),), checks.challenges),
     "sdp": ((_edited(_SDP, _SDP_WORDS) | _octets(_SDP_WORDS, b"\r\n"),), checks.sdp),
     "multipart": (
         (

@@ -24,9 +24,9 @@ from sipuac.transport.interfaces import IFlow
 from sipuac.ua.endpoint import Endpoint
 from sipuac.ua.failover import request_any
 from sipuac.ua.user_agent import SocketSettings
+from tests.integration.loopback import has_ipv6
 from tests.integration.name_servers import LocalNameServer, SilentNameServer
 from tests.integration.test_commands import ProgramTestCase
-from tests.integration.test_transports import has_ipv6
 from tests.resolver.zone import alias, naptr, srv, v4, v6
 
 reactor: Any = _reactor

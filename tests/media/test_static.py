@@ -281,6 +281,62 @@ class AnsweringTests(SynchronousTestCase):
         with self.assertRaises(LocalProtocolError):
             session.rollback()
 
+    def directions(self, description: SessionDescription) -> list[str]:
+        """What each stream of it does."""
+        return [stream.direction.value for stream in description.media]
+
+    def test_hold_and_resume(self) -> None:
+        """A held offer holds the session when its answer is applied, and not before;
+        until it is resumed the peer's offers get held answers (3264-8.4-a).
+        """
+        session = StaticMedia(OFFER).open("a")
+        usual = session.make_answer(PEER)
+        self.assertEqual(self.directions(usual), ["sendrecv"])
+        held = session.make_offer(True)
+        self.assertEqual(self.directions(held), ["sendonly"])
+        self.assertFalse(session.is_held)
+        session.apply_answer(PEER)
+        self.assertTrue(session.is_held)
+        self.assertEqual(self.directions(session.make_answer(PEER)), ["sendonly"])
+        resumed = session.make_offer(False)
+        self.assertEqual(self.directions(resumed), ["sendrecv"])
+        session.apply_answer(PEER)
+        self.assertEqual(self.directions(session.make_answer(PEER)), ["sendrecv"])
+
+    def test_hold_of_one_who_holds(self) -> None:
+        """What we want is not changed by the peer's hold: a stream that it holds gets
+        inactive when we hold it, and is offered in full when we resume it.
+        """
+        session = StaticMedia(OFFER).open("a")
+        lines = [line for line in PEER.lines if line != "a=sendrecv"]
+        lines.append("a=sendonly")
+        answer = session.make_answer(SessionDescription.of_lines(lines))
+        self.assertEqual(self.directions(answer), ["recvonly"])
+        self.assertEqual(self.directions(session.make_offer(True)), ["inactive"])
+        session.rollback()
+        self.assertEqual(self.directions(session.make_offer(False)), ["sendrecv"])
+
+    def test_an_offer_given_up(self) -> None:
+        """An offer that is rolled back leaves everything as it was."""
+        session = StaticMedia(OFFER).offer().open("a")
+        with self.assertRaises(LocalProtocolError):
+            session.make_offer(True)
+        session.apply_answer(PEER)
+        before = session.agreed
+        session.make_offer(True)
+        for act in (
+            lambda: session.make_offer(True),
+            lambda: session.make_answer(PEER),
+            lambda: session.replace_answer(PEER),
+        ):
+            with self.assertRaises(LocalProtocolError):
+                act()
+        session.rollback()
+        self.assertEqual((session.agreed, session.is_held), (before, False))
+        with self.assertRaises(LocalProtocolError):
+            session.apply_answer(PEER)
+        self.assertIsNotNone(session.make_answer(PEER))
+
     def test_the_record_is_bounded(self) -> None:
         """A peer that changes the session for ever does not fill the memory."""
         session = StaticMedia(OFFER).open("a")
@@ -306,6 +362,7 @@ class ClosingTests(SynchronousTestCase):
                 (session.apply_answer, (PEER,)),
                 (session.replace_answer, (PEER,)),
                 (session.make_answer, (PEER,)),
+                (session.make_offer, (True,)),
                 (session.send_dtmf, ("1",)),
             ]
             for act, arguments in acts:

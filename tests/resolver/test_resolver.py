@@ -13,9 +13,9 @@ from twisted.names.error import (
 
 from sipuac.errors import LocalProtocolError, ResolutionFailed
 from sipuac.resolver import Resolver
+from sipuac.resolver.names import MAX_ADDRESSES
 from sipuac.resolver.records import MAX_ALIASES
 from sipuac.resolver.resolver import (
-    MAX_ADDRESSES,
     MAX_DESTINATIONS,
     MAX_TARGETS,
     SEARCH_TIMEOUT,

@@ -141,6 +141,20 @@ class RefusingAnswerTests(SynchronousTestCase):
 class AnswerToTests(SynchronousTestCase):
     """The answer of one who has capabilities."""
 
+    def test_a_payload_type_with_another_meaning(self) -> None:
+        """A number that stood for another codec in this stream, in an offer or answer
+        of either side, is not taken for the new one (3264-8.3.2-a).
+        """
+        previous = sdp("m=audio 4000 RTP/AVP 96", "a=rtpmap:96 opus/48000/2")
+        local = sdp("m=audio 4000 RTP/AVP 97 0", "a=rtpmap:97 AMR/8000")
+        offer = sdp("m=audio 6000 RTP/AVP 96 0", "a=rtpmap:96 AMR/8000")
+        self.assertEqual(answer_to(offer, local).media[0].formats, ("96", "0"))
+        answer = answer_to(offer, local, previous)
+        self.assertEqual(answer.media[0].formats, ("0",))
+        only = sdp("m=audio 6000 RTP/AVP 96", "a=rtpmap:96 AMR/8000")
+        with self.assertRaises(NegotiationError):
+            answer_to(only, local, previous)
+
     def test_formats_of_both(self) -> None:
         """The answer lists the formats of both, in the offer's order and by its payload
         type numbers (3264-6.1-b, 3264-6.1-c, 3264-6.1-d).

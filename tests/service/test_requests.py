@@ -47,6 +47,8 @@ class InviteOptionsTests(SynchronousTestCase):
             max_extras=3,
             session_expires=1800,
             min_se=90,
+            follow_redirects=True,
+            max_redirects=2,
         )
         self.assertEqual(to, TO)
         self.assertEqual(
@@ -66,6 +68,8 @@ class InviteOptionsTests(SynchronousTestCase):
                 "max_extras": 3,
                 "session_expires": 1800,
                 "min_se": 90,
+                "follow_redirects": True,
+                "max_redirects": 2,
             },
         )
 
@@ -159,6 +163,8 @@ class InviteOptionsTests(SynchronousTestCase):
             ("session_expires", 1800.0),
             ("min_se", True),
             ("min_se", 10**400),
+            ("follow_redirects", 1),
+            ("max_redirects", -1),
             ("max_extras", 1.5),
             ("max_extras", True),
             ("max_extras", -1),

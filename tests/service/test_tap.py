@@ -240,5 +240,6 @@ class MakeServiceTests(SynchronousTestCase):
                 "on_fork": "cancel-extras",
                 "answer_timeout": 42.0,
                 "session_expires": 120,
+                "follow_redirects": False,
             },
         )

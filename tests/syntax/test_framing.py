@@ -87,6 +87,27 @@ class KeepAliveTests(SynchronousTestCase):
         frames = StreamFramer().feed(b"\r\n\r\n\r\n" + SECOND)
         self.assertEqual(frames, [Ping(), Pong(), BOTH[1]])
 
+    def test_pong_after_pong(self) -> None:
+        """Where each answers a ping of ours, two single CRLFs in a row are two pongs
+        (5626-4.4.1-a).
+        """
+        framer = StreamFramer()
+        for piece in (b"\r\n", b"\r\n", b"\r", b"\n"):
+            framer.is_pong_due = True
+            frames = framer.feed(piece)
+            self.assertEqual(frames, [] if piece == b"\r" else [Pong()])
+        self.assertFalse(framer.is_pong_due)
+        self.assertEqual(framer.feed(b"\r\n"), [Pong()])
+        self.assertEqual(framer.feed(b"\r\n"), [Ping()])
+
+    def test_ping_while_a_pong_is_due(self) -> None:
+        """A ping of the peer crosses ours: it is one, and the pong still comes."""
+        framer = StreamFramer()
+        framer.is_pong_due = True
+        self.assertEqual(framer.feed(b"\r\n\r\n"), [Ping()])
+        self.assertEqual(framer.feed(b"\r\n\r"), [])
+        self.assertEqual(framer.feed(b"\n\r\n" + FIRST), [Ping(), Pong(), BOTH[0]])
+
     def test_pongs_apart(self) -> None:
         """A message between two CRLFs keeps them from being a ping."""
         framer = StreamFramer()

@@ -404,7 +404,8 @@ class TotalityTests(SynchronousTestCase):
             self.read_all(OPTIONS + data + b"\r\n\r\n", f"seed {seed}")
 
     def test_linear_time(self) -> None:
-        """However odd a large message is, it is read or refused at once.
+        """However odd a large message is, it is read or refused at once
+        (3261-26.3.2.4-a).
 
         In quadratic time each of these would take minutes.
         """
@@ -422,6 +423,12 @@ class TotalityTests(SynchronousTestCase):
             b"Contact: " + b'"a" <sip:a>,' * 10**4,
             b"Contact: " + b"," * 10**6,
             b"Retry-After: 1 (" + b"\\" * 10**6,
+            b"Retry-After: 1 " + b"(" * 10**6,
+            b"Retry-After: 1 " + b"(" * 10**6 + b")" * 10**6,
+            b'To: "' + b"\\" * 10**6 + b'\0" <sip:a>',
+            b'To: "' + b"\\\\a" * 10**5 + b'\\\0" <sip:a>',
+            b"Via: SIP/2.0/UDP a" + b";x" * 10**5 + b";branch=b",
+            b"To: <sip:a>" + b";x" * 10**5 + b";tag=b",
             b"Warning: " + b'399 a "' * 10**5,
             b"Reason: " + b'SIP;text="a\\"' * 10**5,
             b"X:" + b"\r\n " * 10**5,

@@ -10,6 +10,8 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from sipuac.errors import ParseError
+from sipuac.sdp.description import SessionDescription
+from sipuac.syntax.bodies import parts_of, session_description
 from sipuac.syntax.framing import StreamFramer
 from sipuac.syntax.hosts import bracketed
 from sipuac.syntax.message import Message, Request, Response, response_to
@@ -242,12 +244,28 @@ class PeculiarTests(SynchronousTestCase):
     def test_binary_body(self) -> None:
         """A body is octets: NUL, bare CR and bare LF in it mean nothing."""
         message = self.message("mpart01")
-        content_type = message.content_type
-        assert content_type is not None
-        boundary = content_type.parameter("boundary")
-        assert boundary is not None
-        parts = message.body.split(b"--" + boundary.encode())
-        self.assertEqual(len(parts) - 2, 2)
+        parts = parts_of(message)
+        self.assertEqual(
+            [str(part.content_type) for part in parts],
+            ["text/plain", "application/octet-stream"],
+        )
+        self.assertEqual(len(message.body), 553)
+        self.assertIn(b"\0", parts[1].octets)
+
+    def test_session_descriptions(self) -> None:
+        """Addresses in SDP have no brackets, and may be of both kinds (5118-4-a)."""
+        expected = {
+            "ipv6-in-sdp": ["IN IP6 2001:db8::20"] * 2,
+            "mult-ip-in-sdp": ["IN IP4 192.0.2.1", "IN IP6 2001:db8::1"],
+            "ipv4-mapped-ipv6": ["IN IP6 ::ffff:192.0.2.2"] * 2,
+            "wsinv": ["IN IP4 192.0.2.4"] * 2,
+            "inv2543": ["IN IP4 192.0.2.5"],
+        }
+        for name, addresses in expected.items():
+            octets = session_description(self.message(name))
+            assert octets is not None
+            media = SessionDescription.parse(octets).media
+            self.assertEqual([str(one.connection) for one in media], addresses, name)
 
     def test_phrase(self) -> None:
         """A phrase may hold any UTF-8 text (3261-7.2-a)."""

@@ -87,6 +87,30 @@ class ScriptedMediaTests(SynchronousTestCase):
         session.rollback()
         self.assertEqual(session.answer, first)
 
+    def test_later_offers(self) -> None:
+        """A session that runs makes further offers; the held one holds it when its
+        answer is applied, and a rollback gives up what is open.
+        """
+        session = self.media.open("a")
+        session.make_answer(PEER)
+        held = session.make_offer(True)
+        assert not isinstance(held, Deferred)
+        self.assertEqual(held.media[0].direction.value, "sendonly")
+        self.assertIsNone(session.apply_answer(PEER))
+        self.assertTrue(session.is_held)
+        answer = session.make_answer(PEER)
+        assert not isinstance(answer, Deferred)
+        self.assertEqual(answer.media[0].direction.value, "sendonly")
+        session.make_offer(False)
+        session.rollback()
+        self.assertTrue(session.is_held)
+        session.make_offer(False)
+        session.apply_answer(PEER)
+        self.assertFalse(session.is_held)
+        self.assertEqual(len(self.media.called("make_offer")), 3)
+        session.close()
+        self.media.check()
+
     def test_late(self) -> None:
         """A late reaction comes when the clock says so."""
         self.media.react("apply_answer", late(2.0))
@@ -227,7 +251,24 @@ class ScriptedMediaTests(SynchronousTestCase):
             "'a': replace_answer of media that cannot",
             lambda: session.replace_answer(PEER),
         )
+        session.make_offer(False)
+        self.assertViolation(
+            "'a': make_offer while another waits for its answer",
+            lambda: session.make_offer(False),
+        )
+        self.assertViolation(
+            "'a': make_answer while our offer waits for its answer",
+            lambda: session.make_answer(PEER),
+        )
+        session.rollback()
+        self.assertViolation(
+            "'a': rollback with nothing to go back to", session.rollback
+        )
         offered = self.media.open("b")
+        self.assertViolation(
+            "'b': make_offer before the first exchange",
+            lambda: offered.make_offer(True),
+        )
         self.assertViolation(
             "'b': apply_answer without an offer of ours",
             lambda: offered.apply_answer(PEER),

@@ -132,8 +132,9 @@ class ReuseTests(ConnectionsCase):
 class FailureTests(ConnectionsCase):
     """Connections that cannot be made."""
 
-    def refuse(self, error: Exception) -> None:
+    def refuse(self, error: Exception | None = None) -> None:
         """Let the reactor fail to connect."""
+        error = error or ConnectionRefusedError()
         self.attempts[-1][2].clientConnectionFailed(
             self.reactor.connectors[-1], Failure(error)
         )
@@ -238,6 +239,15 @@ class FailureTests(ConnectionsCase):
         self.assertFalse(self.reactor.connectors[0].stoppedConnecting)
         self.succeed()
         self.successResultOf(second)
+
+    def test_cancelling_another_in_a_callback(self) -> None:
+        """Who is told may give up for another one who waits, whatever is told."""
+        for ending in (self.refuse, self.succeed):
+            first, second = self.layer.connect(THERE), self.layer.connect(THERE)
+            first.addBoth(lambda _, waiting: waiting.cancel(), second)
+            ending()
+            self.failureResultOf(second, CancelledError)
+            self.reactor.advance(120)
 
     def test_cancelling_the_last(self) -> None:
         """When nobody waits any more, the attempt is given up."""

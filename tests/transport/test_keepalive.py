@@ -26,6 +26,7 @@ class FakeFlow:
         self.is_reliable = transport != "UDP"
         self.is_open = True
         self.pongs = 0
+        self.is_receiving = False
         self.watchers = Watchers()
         self.clock = clock
         self.pings: list[float] = []
@@ -144,6 +145,22 @@ class KeepAliveTests(SynchronousTestCase):
         self.clock.advance(95.0)
         self.clock.advance(PONG_TIMEOUT)
         self.assertEqual(len(flow.failed), 1)
+
+    def test_message_on_its_way(self) -> None:
+        """... or immediately after processing any incoming message being received when
+        that 10 seconds expires (5626-4.4.1-a).
+        """
+        for pongs in (1, 0):
+            flow, keeper = self.kept(expects_pong=True)
+            self.clock.advance(95.0)
+            flow.is_receiving = True
+            self.clock.pump([1.0] * 15)
+            self.assertEqual(flow.failed, [])
+            flow.is_receiving = False
+            flow.pongs += pongs
+            self.clock.advance(1.0)
+            self.assertEqual(len(flow.failed), 1 - pongs)
+            keeper.stop()
 
     def test_interval_shorter_than_the_wait(self) -> None:
         """While a pong is awaited no ping is sent, so that none answers another."""

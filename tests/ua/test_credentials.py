@@ -103,7 +103,9 @@ class CredentialsTests(SynchronousTestCase):
                 self.assertNotIn(md5, text)
 
     def test_shown_to_nobody(self) -> None:
-        """Neither name nor password is in its text, and it cannot be pickled."""
+        """Neither name nor password is in its text, and it cannot be pickled
+        (3261-22-a).
+        """
         credentials = Credentials("bob", PASSWORD)
         for text in (repr(credentials), str(credentials), f"{[credentials]}"):
             self.assertNotIn(PASSWORD, text)

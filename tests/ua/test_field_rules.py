@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from sipuac.dialog.uri_fields import requested_fields
 from sipuac.errors import LocalProtocolError
 from sipuac.syntax.uri import parse_uri
-from sipuac.ua.field_rules import requested_fields
 from sipuac.ua.invite_request import Fields, checked_headers
 
 

@@ -44,7 +44,9 @@ class ConstructionTests(PeerTestCase):
         self.assertEqual(invite.get_all("Route"), [])
 
     def test_what_an_invite_has_beyond(self) -> None:
-        """Contact, Allow, the offer and its type (3261-8.1.1.8-a, 3261-13.2.1-a)."""
+        """Contact, without feature tags that nobody asked for (3840-11-a), Allow, the
+        offer and its type (3261-8.1.1.8-a, 3261-13.2.1-a).
+        """
         invite = self.sent()
         self.assertEqual(
             invite.get_all("Contact"), ["<sip:caller@caller.invalid:5060>"]
@@ -85,7 +87,9 @@ class ConstructionTests(PeerTestCase):
         self.assertEqual(invite.get("Contact"), "<sip:caller.invalid:5060>")
 
     def test_contact_over_tcp(self) -> None:
-        """Contact names the transport that it is reached by, other than UDP."""
+        """Contact names the transport that it is reached by, other than UDP, and bears
+        no feature tag that nobody has asked for (3840-11-a).
+        """
         asked = self.inviter.invite(f"{TARGET};transport=tcp")
         self.advance()
         self.successResultOf(asked)
@@ -411,6 +415,7 @@ class RefusalTests(PeerTestCase):
             {"fork_preference": "maybe"},
             {"headers": [("Require", "100rel")]},
             {"headers": [("Session-Expires", "1800")]},
+            {"max_redirects": -1},
             {"session_expires": 89},
             {"session_expires": 2**31},
             {"session_expires": "soon"},

@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from sipuac.errors import CallFailed, Cancelled, MediaRefused
-from sipuac.syntax.message import Request
+from sipuac.sdp.description import SessionDescription
+from sipuac.syntax.message import Request, response_to
 from sipuac.testing.media import NEVER, Reaction, fail, late, refuse
 from sipuac.ua.invitation import Invitation
 from tests.ua.peer import PeerTestCase
+
+SDP = ("Content-Type", "application/sdp")
 
 
 class AtTheAnswerTests(PeerTestCase):
@@ -39,6 +42,35 @@ class AtTheAnswerTests(PeerTestCase):
         self.advance(5)
         session = self.successResultOf(call.established)
         session.bye()
+        self.advance()
+        self.end()
+
+    def test_a_stream_of_one_direction(self) -> None:
+        """The offer goes out as the media marks its streams, and the media gets the
+        whole answer, payload types and all (3264-5.1-a, 3264-5.1-c, 3264-7-a).
+        """
+        text = (
+            "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n"
+            "m=audio 4000 RTP/AVP 97 0\r\na=rtpmap:97 opus/48000/2\r\na=sendonly\r\n"
+        )
+        self.media.description = SessionDescription.parse(text)
+        call = self.invite()
+        sent = self.peer.last("INVITE")
+        self.assertEqual(sent.body.decode(), text)
+        answer = (
+            text.replace("o=- 1 1", "o=bob 2 1")
+            .replace("97", "111")
+            .replace("AVP 111 0", "AVP 111")
+            .replace("sendonly", "recvonly")
+        )
+        fields = [("Contact", "<sip:bob@peer.invalid>"), SDP]
+        self.peer.send(
+            response_to(sent, 200, to_tag="a", headers=fields, body=answer.encode())
+        )
+        self.advance()
+        (applied,) = self.media.called("apply_answer")
+        self.assertEqual(str(applied.argument), answer)
+        self.successResultOf(call.established).bye()
         self.advance()
         self.end()
 

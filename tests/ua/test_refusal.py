@@ -48,17 +48,23 @@ class RefusalTests(SynchronousTestCase):
             self.assertEqual(response.status, status, (headers, body))
 
     def test_what_means_something_in_dialogs_only(self) -> None:
-        """Without a dialog BYE and PRACK get 481, whatever they hold."""
-        for method in ("BYE", "PRACK"):
+        """Without a dialog BYE, PRACK and the like get 481, whatever they hold."""
+        for method in ("BYE", "PRACK", "UPDATE", "INFO", "NOTIFY"):
             self.assertEqual(refused(method, ("Require", "x")).status, 481)
         self.assertEqual(refused("OPTIONS", to_tag=";tag=x").status, 481)
 
     def test_the_method_comes_first(self) -> None:
         """405 and 501 with Allow, before the Request-URI is looked at."""
-        for method, status in (("REGISTER", 405), ("register", 501), ("NEW", 501)):
+        for method, status in (
+            ("REGISTER", 405),
+            ("MESSAGE", 405),
+            ("register", 501),
+            ("NEW", 501),
+        ):
             response = refused(method, ("Require", "x"), uri="urn:x")
             self.assertEqual(response.status, status)
             self.assertTrue(response.has_token("Allow", "INVITE"))
+            self.assertFalse(response.has_token("Allow", method))
 
     def test_schemes(self) -> None:
         """A scheme that we do not support gets 416; a number may be ours."""

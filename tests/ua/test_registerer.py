@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 from twisted.internet.task import Clock
@@ -31,9 +32,10 @@ class RegistererTests(SynchronousTestCase):
         """Put both into a new network."""
         self.clock = Clock()
         self.network = MemoryNetwork(self.clock)
+        self.transport = self.network.transport("caller.invalid", 5060, "UDP", "TCP")
         self.endpoint = Endpoint(
             self.clock,
-            self.network.transport("caller.invalid", 5060, "UDP", "TCP"),
+            self.transport,
             LiteralResolver(None, "nowhere.invalid"),
             identifiers=CountingIdentifiers("caller"),
         )
@@ -302,6 +304,65 @@ class RegistererTests(SynchronousTestCase):
         self.assertIn("reg-id=1", self.registrar.requests[-1].get("Contact") or "")
         self.assertTrue(registerer.is_registered)
         self.stop(registerer)
+
+    def pings(self) -> list[float]:
+        """When the caller sent keep-alives."""
+        return [
+            packet.time
+            for packet in self.network.log
+            if packet.octets == b"\r\n\r\n" and packet.source[0] == "caller.invalid"
+        ]
+
+    def test_flow_timer(self) -> None:
+        """The UA MUST send keep-alives at least as often as Flow-Timer says
+        (5626-4.4-a).
+        """
+        self.registrar.fields[:] = [("Require", "outbound"), ("Flow-Timer", "50")]
+        uri = "sip:registrar.invalid;transport=tcp"
+        registerer = self.register(proxy=uri, instance=INSTANCE, reg_id=1)
+        self.network.advance(200)
+        gaps = [b - a for a, b in itertools.pairwise(self.pings())]
+        self.assertEqual(gaps, [40.0] * 4)
+        self.network.log.clear()
+        # After a refresh that says otherwise, it is as that says.
+        self.registrar.fields[1:] = []
+        self.network.advance(3600)
+        gaps = [b - a for a, b in itertools.pairwise(self.pings())]
+        self.assertTrue(95 <= gaps[-1] <= 120, gaps)
+        self.stop(registerer)
+        self.network.log.clear()
+        self.network.advance(600)
+        self.assertEqual(self.pings(), [])
+
+    def test_dead_flow(self) -> None:
+        """A flow without pong is failed, and the UA forms a new one to replace it
+        (5626-4.4.1-a).
+        """
+        self.registrar.fields[:] = [("Require", "outbound"), ("Flow-Timer", "50")]
+        uri = "sip:registrar.invalid;transport=tcp"
+        registerer = self.register(proxy=uri, instance=INSTANCE, reg_id=1)
+        self.network.partition(["caller.invalid"], ["registrar.invalid"])
+        self.network.advance(52)
+        self.assertFalse(self.transport.connections)
+        self.network.heal()
+        self.network.advance(200)
+        self.assertEqual(len(self.registrar.requests), 2)
+        self.assertTrue(registerer.is_registered)
+        self.stop(registerer)
+
+    def test_no_keepalives_unasked(self) -> None:
+        """A UA that did not register using outbound cannot expect a pong, and over UDP
+        CRLF MUST NOT be used (5626-4.4.1-a).
+        """
+        for uri, fields in (
+            ("sip:registrar.invalid;transport=tcp", [("Flow-Timer", "50")]),
+            ("sip:registrar.invalid", [("Require", "outbound"), ("Flow-Timer", "50")]),
+        ):
+            self.registrar.fields[:] = fields
+            registerer = self.register(proxy=uri, instance=INSTANCE, reg_id=1)
+            self.network.advance(600)
+            self.assertEqual(self.pings(), [])
+            self.stop(registerer)
 
     def test_fetch(self) -> None:
         """Bindings are fetched by a REGISTER without Contact (3261-10.2.3-a)."""

@@ -17,6 +17,8 @@ from sipuac.errors import (
 from sipuac.syntax.fields import RetryAfter
 from sipuac.syntax.message import Request
 from sipuac.transport.interfaces import IFlow
+from sipuac.ua.events import CallEvent
+from sipuac.ua.interfaces import InviteDelegate
 from sipuac.ua.invitation import Invitation
 from sipuac.ua.inviter import Inviter
 from sipuac.ua.retries import Retries
@@ -54,7 +56,9 @@ class RetryTestCase(PeerTestCase):
 
     def answer(self, call: Invitation, tag: str = "a") -> None:
         """Answer the last INVITE; the call stands."""
-        self.peer.answer(self.peer.last("INVITE"), 200, tag, sdp=True)
+        contact = f"<sip:bob@{self.peer.host}>"
+        invite = self.peer.last("INVITE")
+        self.peer.answer(invite, 200, tag, sdp=True, contact=contact)
         self.advance()
         self.assertEqual(self.successResultOf(call.established).to_tag, tag)
 
@@ -385,6 +389,35 @@ class BetweenTests(RetryTestCase):
         error = self.failureResultOf(call.established, RequestRejected).value
         self.assertEqual(error.status, 422)
         self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
+        self.assert_nothing_left()
+
+
+class Impatient(InviteDelegate):
+    """Cancels the call as soon as it hears that it is tried again."""
+
+    def __init__(self) -> None:
+        self.call: Invitation | None = None
+
+    def event(self, event: CallEvent) -> None:
+        """See `IInviteDelegate`."""
+        if isinstance(event.body, Retrying) and self.call is not None:
+            self.call.cancel()
+
+
+class ImpatientTests(RetryTestCase):
+    """A caller who cancels inside a callback."""
+
+    def test_cancelled_when_told(self) -> None:
+        """Then the INVITE that was announced is not sent (3261-9.1-f)."""
+        impatient = Impatient()
+        call = impatient.call = self.invite(session_expires=90, delegate=impatient)
+        self.refuse(422, headers=TOO_SMALL)
+        self.failureResultOf(call.established, Cancelled)
+        self.successResultOf(call.done)
+        self.assertEqual(self.peer.methods, ["INVITE", "ACK"])
+        self.assertEqual(
+            self.names(call), ["invite-sent", "retrying", "cancelling", "failed"]
+        )
         self.assert_nothing_left()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sipuac.syntax.destination import Destination
 from sipuac.syntax.message import Response
 from sipuac.syntax.parser import parse_message
 from tests.syntax.test_torture import (
@@ -86,6 +87,30 @@ class TortureTests(PeerTestCase):
             expected = [] if name in UNANSWERABLE else [status]
             got = [response.status for response in self.receive(entry)]
             self.assertEqual(got, expected, name)
+
+    def test_streams(self) -> None:
+        """On a stream a message that cannot be framed costs the connection, one that
+        is not whole is waited for, and two at once are two (3261-18.3-c).
+        """
+        expected: dict[str, tuple[bool, list[int]]] = {
+            "ncl": (False, []),
+            "mcl01": (False, []),
+            "inv2543": (False, []),
+            "clerr": (True, []),
+            "dblreq": (True, [405, 486]),
+            "wsinv": (True, [481]),
+        }
+        for entry in load_manifest():
+            if entry["name"] in expected:
+                self.setUp()
+                octets = (DATA / entry["file"]).read_bytes()
+                connecting = self.peer.transport.connect(Destination("TCP", *US, "x"))
+                self.advance()
+                flow = self.successResultOf(connecting)
+                flow.send(octets)
+                self.advance()
+                outcome = (flow.is_open, self.peer.statuses)
+                self.assertEqual(outcome, expected[entry["name"]], entry["name"])
 
     def test_what_the_answers_say(self) -> None:
         """Each answer names what its status has to (3261-8.2.6.2-a)."""
