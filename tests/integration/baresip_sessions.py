@@ -102,6 +102,7 @@ class BaresipSessionScenarios(SessionCase):
         session = await service.call(
             self.kamailio.target("single", phone), without_sdp=True
         )
+        self.assertTrue(await self.is_speaking(listener))
         await session.hold()
         phone.hold()
         await self.until(lambda: len(phone.sent("ACK")) == 1)

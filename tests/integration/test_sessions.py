@@ -1,4 +1,4 @@
-"""What happens inside a call: all over UDP, and the changes over TCP and TLS too."""
+"""What happens inside a call: all over UDP, and the changes over TLS too."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ class UdpSessionTimerTests(session_timers.SessionTimerScenarios):
     """Session timers, over UDP."""
 
 
-class TcpCalleeChangeTests(callee_changes.CalleeChangeScenarios):
-    """The callee changes the session, over TCP."""
+class TlsCalleeChangeTests(callee_changes.CalleeChangeScenarios):
+    """The callee changes the session, over TLS: on the connection that we opened."""
 
-    transport = "TCP"
+    transport = "TLS"
 
 
 class TlsCallerChangeTests(caller_changes.CallerChangeScenarios):
