@@ -348,6 +348,13 @@ class DialogSet:
         self.reinvites.response_received(number, response)
         return self._finish()
 
+    def reinvite_challenged(
+        self, number: int, request: Request, credentials: Sequence[tuple[str, str]]
+    ) -> list[Effect]:
+        """A re-INVITE of ours is to be sent again, with these credentials."""
+        self.reinvites.again(number, request, tuple(credentials))
+        return self._finish()
+
     def reinvite_failed(self, number: int, error: Unreachable) -> list[Effect]:
         """A re-INVITE of ours will have no final response."""
         self.reinvites.failed(number, error)

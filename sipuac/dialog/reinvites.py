@@ -17,13 +17,14 @@ from sipuac.dialog.effects import (
     ForgetAck,
     RepeatAck,
     SendAck,
+    SendReInvite,
 )
 from sipuac.dialog.modification import OwnModification
-from sipuac.dialog.reliable import Verdict
+from sipuac.dialog.reliable import ReliableOrder, Verdict
 from sipuac.dialog.timers import DialogTimer, timer_of
 from sipuac.errors import NegotiationError, TransactionTimeout, Unreachable
 from sipuac.sdp.patterns import Carrier, Role
-from sipuac.syntax.message import Response
+from sipuac.syntax.message import Request, Response
 
 if TYPE_CHECKING:
     from sipuac.dialog.dialog_set import DialogSet
@@ -105,6 +106,25 @@ class ReInvites:
                 self._end(sent)
             if own is not None:
                 self._set.modifications.answered(branch, own, response)
+
+    def again(
+        self, number: int, request: Request, credentials: tuple[tuple[str, str], ...]
+    ) -> None:
+        """A challenge of it can be answered: send it once more, with the next CSeq."""
+        sent = self._sent.get(number)
+        if sent is None or sent.is_acked:
+            return
+        if sent.own is None or sent.is_cancelled:
+            self.failed(number, TransactionTimeout("the re-INVITE was cancelled"))
+            return
+        self._outbox.stop_timer(timer_of(DialogTimer.REINVITE, number))
+        sent.has_provisional = False
+        sent.own.order = ReliableOrder()
+        dialog = sent.branch.dialog
+        repeated = dialog.repeated(request, credentials)
+        sent.cseq = dialog.local_cseq
+        effect = SendReInvite(sent.branch.tag, number, repeated, dialog.next_hop())
+        self._outbox.emit(effect)
 
     def failed(self, number: int, error: Unreachable) -> None:
         """The re-INVITE with this number will have no final response."""

@@ -15,13 +15,12 @@ from twisted.internet.interfaces import IReactorTime
 
 from sipuac.errors import TransportFailed
 from sipuac.resolver import IResolver
-from sipuac.syntax.fields_routing import Via
 from sipuac.syntax.message import Message, Request, Response, response_to
 from sipuac.syntax.uri import SipUri, Uri
 from sipuac.testing.identifiers import CountingIdentifiers
 from sipuac.testing.phone_call import PhoneCall, TransactionKey, transaction_key
 from sipuac.testing.phone_dialog import PhoneDialog
-from sipuac.testing.repeater import Repeater
+from sipuac.testing.phone_requests import Answered, PhoneRequests
 from sipuac.testing.script import DEFAULT_ALLOW, Script, Step
 from sipuac.testing.station import Station
 from sipuac.transport.interfaces import IFlow, ITransportLayer
@@ -70,7 +69,7 @@ class Phone(Station):
         self.calls: list[PhoneCall] = []
         self.complaints: list[str] = []
         self._answers: OrderedDict[tuple[TransactionKey, str], Response] = OrderedDict()
-        self._asked: dict[str, tuple[Request, IFlow, Repeater]] = {}
+        self._own_requests = PhoneRequests(self)
 
     # -- the verdict ----------------------------------------------------------------
 
@@ -87,7 +86,7 @@ class Phone(Station):
     @property
     def is_idle(self) -> bool:
         """Whether it neither rings, nor talks, nor waits for anything."""
-        return not self._asked and all(
+        return self._own_requests.is_idle and all(
             call.is_over or call.has_vanished for call in self.calls
         )
 
@@ -156,15 +155,7 @@ class Phone(Station):
 
     def response_received(self, response: Response, flow: IFlow) -> None:
         """See `Station`."""
-        branch = response.branch or ""
-        asked = self._asked.get(branch)
-        if asked is None or response.is_provisional:
-            return
-        request, way, repeater = asked
-        repeater.stop()
-        del self._asked[branch]
-        if request.method == "INVITE":
-            self._acknowledge(request, response, way)
+        self._own_requests.response_received(response)
 
     def flow_failed(self, flow: IFlow, error: TransportFailed) -> None:
         """See `Station`."""
@@ -186,6 +177,9 @@ class Phone(Station):
             if transaction_key(call.invite) == key:
                 if not call.has_vanished:
                     call.cancel_received(cancel, flow)
+                return
+        for dialog in self.dialogs:
+            if dialog.cancel_received(cancel, flow):
                 return
         self.complain("nothing to cancel for", cancel)
         self.answer(cancel, flow, response_to(cancel, 481, to_tag=self._tag()))
@@ -241,56 +235,23 @@ class Phone(Station):
             self._answers.popitem(last=False)
         self.reply(request, flow, response)
 
-    def send_request(self, request: Request, next_hop: Uri) -> None:
-        """Send a request of its own, repeated until its final response comes."""
-        sent = self.flow_to(next_hop).addCallback(
-            lambda flow: self._send_over(request, flow)
-        )
-        sent.addErrback(self.note)
+    def send_request(
+        self, request: Request, next_hop: Uri, answered: Answered | None = None
+    ) -> None:
+        """Send a request of its own, repeated until its final response comes.
+
+        Args:
+            request: The request, without Via.
+            next_hop: Where it goes.
+            answered: Told of the final response; returns the body of the ACK.
+        """
+        self._own_requests.send(request, next_hop, answered)
+
+    def cancel_request(self, call_id: str) -> None:
+        """Cancel the INVITE of its own that waits in this call."""
+        self._own_requests.cancel(call_id)
 
     # -- inside ---------------------------------------------------------------------
-
-    def _send_over(self, request: Request, flow: IFlow) -> None:
-        branch = self.identifiers.branch()
-        host, port = flow.sent_by
-        via = Via(flow.transport, host, port, (("branch", branch),))
-        request = request.with_via(via)
-        if request.method != "ACK":
-            self._asked[branch] = (request, flow, self._repeat(request, flow, branch))
-        self.send_over(request, flow)
-
-    def _repeat(self, request: Request, flow: IFlow, branch: str) -> Repeater:
-        def gave_up() -> None:
-            del self._asked[branch]
-            self.complain("no answer to our", request)
-
-        return Repeater(
-            self,
-            lambda: self.send_over(request, flow),
-            interval=None if flow.is_reliable else self.t1,
-            longest=self.t2,
-            limit=self.limit,
-            gave_up=gave_up,
-        )
-
-    def _acknowledge(self, invite: Request, response: Response, flow: IFlow) -> None:
-        """ACK the answer to a re-INVITE of its own (sections 13.2.2.4, 17.1.1.3)."""
-        headers = [("Max-Forwards", "70")]
-        headers += [("Route", route) for route in invite.get_all("Route")]
-        headers += [
-            ("From", invite.get("From") or ""),
-            ("To", response.get("To") or ""),
-            ("Call-ID", invite.call_id),
-            ("CSeq", f"{invite.cseq.number} ACK"),
-        ]
-        if response.is_success:
-            target = response.contacts[0].uri if response.contacts else invite.uri
-            ack = Request("ACK", target, headers)
-            next_hop = ack.routes[0].uri if ack.routes else target
-            self.send_request(ack, next_hop)
-        else:
-            ack = Request("ACK", invite.uri, headers).with_via(invite.top_via)
-            self.send_over(ack, flow)
 
     def _tag(self) -> str:
         return self.identifiers.tag()

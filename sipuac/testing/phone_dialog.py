@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from twisted.internet.interfaces import IDelayedCall
 
 from sipuac.errors import ParseError
 from sipuac.syntax.message import Request, Response, response_to
 from sipuac.syntax.uri import Uri
-from sipuac.testing.bodies import answer_to, audio_offer
+from sipuac.testing.phone_media import PhoneMedia
 from sipuac.testing.repeater import Repeater
-from sipuac.testing.script import OWN_SDP, Ask, Respond
+from sipuac.testing.script import HELD_SDP, OWN_SDP, Ask, Respond
 from sipuac.transport.interfaces import IFlow
 
 if TYPE_CHECKING:
@@ -31,6 +34,8 @@ class PhoneDialog:
         was_byed_early: Whether a BYE came before the answer and was answered 2xx.
         acks: The ACKs that came for its 2xx, repeated ones included.
         descriptions: Session descriptions that came, the INVITE's not counted.
+        media: What it describes itself.
+        statuses: How its own requests were answered, in order.
     """
 
     def __init__(self, call: PhoneCall, to_tag: str) -> None:
@@ -43,6 +48,7 @@ class PhoneDialog:
         self.was_byed_early = False
         self.acks: list[Request] = []
         self.descriptions: list[str] = []
+        self.statuses: list[int] = []
         invite = call.invite
         self._local_cseq = 0
         self._remote_cseq = invite.cseq.number
@@ -55,14 +61,21 @@ class PhoneDialog:
         self._waiting: deque[Respond] = deque()
         self._unacked: dict[int, Repeater] = {}
         self._acked: set[int] = set()
+        self._refused: set[int] = set()
         self._owes_answer = False
         self._is_exchange_done = False
+        self.media = PhoneMedia(self.phone.name, self.phone.media_host)
+        # Its own re-INVITE, and the caller's that it thinks about.
+        self._own_invite: Ask | None = None
+        self._pending: tuple[Request, IFlow, IDelayedCall] | None = None
+        self._refusals: dict[int, Repeater] = {}
 
     @property
     def is_over(self) -> bool:
         """Whether it has ended and nothing is repeated any more."""
         return self.state == "ended" and not any(
-            repeater.is_running for repeater in self._unacked.values()
+            repeater.is_running
+            for repeater in (*self._unacked.values(), *self._refusals.values())
         )
 
     # -- responses to the INVITE ----------------------------------------------------
@@ -105,8 +118,14 @@ class PhoneDialog:
     def ack_received(self, ack: Request) -> bool:
         """An ACK bears the tags of this dialog; False if it is for nothing here."""
         number = ack.cseq.number
+        refusal = self._refusals.get(number)
+        if refusal is not None:
+            refusal.stop()
+            return True
         repeater = self._unacked.pop(number, None)
         if repeater is None:
+            if number in self._refused:
+                return True
             if number in self._acked:
                 self.acks.append(ack)
             return number in self._acked
@@ -129,21 +148,27 @@ class PhoneDialog:
         self.state = "ended"
         self.ended_by = by
         self._waiting.clear()
+        self._answer_pending(487)
         if self._unpracked is not None:
             self._unpracked[1].stop()
             self._unpracked = None
         if by == "vanished":
-            for repeater in self._unacked.values():
+            for repeater in (*self._unacked.values(), *self._refusals.values()):
                 repeater.stop()
 
     # -- requests of the caller -----------------------------------------------------
 
     def request_received(self, request: Request, flow: IFlow) -> None:
         """A request other than ACK and CANCEL bears the tags of this dialog."""
+        number = request.cseq.number
         if self.state == "ended" and request.method != "PRACK":
             self._reply(request, flow, 481)
             return
-        number = request.cseq.number
+        script = self.call.script
+        replies = script.early_replies if self.state == "early" else script.replies
+        if request.method in replies and replies[request.method] is None:
+            self._remote_cseq = max(number, self._remote_cseq)
+            return
         if number <= self._remote_cseq:
             # RFC 3261 12.2.2: lower than the remote sequence number: "the request is
             # out of order and MUST be rejected with a 500".
@@ -152,12 +177,9 @@ class PhoneDialog:
             return
         self._remote_cseq = number
         self._check_target(request)
-        script = self.call.script
-        replies = script.early_replies if self.state == "early" else script.replies
-        if request.method in replies:
-            status = replies[request.method]
-            if status is not None:
-                self._reply(request, flow, status, self._allow())
+        status = replies.get(request.method)
+        if status is not None:
+            self._reply(request, flow, status, self._allow())
             return
         self._take(request, flow)
 
@@ -213,6 +235,47 @@ class PhoneDialog:
             self.respond(self._waiting.popleft())
 
     def _take_reinvite(self, request: Request, flow: IFlow) -> None:
+        if self._own_invite is not None:
+            self._reply(request, flow, 491)
+            return
+        if self._pending is not None:
+            self.phone.complain(
+                "a second INVITE before the answer to the first", request
+            )
+            self._reply(request, flow, 500, [("Retry-After", "0")])
+            return
+        delay = self.call.script.reinvite_delay
+        if delay <= 0:
+            self._accept_reinvite(request, flow)
+            return
+        ringing = response_to(request, 180, headers=self._capabilities(True))
+        self.phone.reply(request, flow, ringing)
+
+        def accept() -> None:
+            self._pending = None
+            self._accept_reinvite(request, flow)
+
+        self._pending = (request, flow, self.phone.later(delay, accept))
+
+    def cancel_received(self, cancel: Request, flow: IFlow) -> bool:
+        """A CANCEL came; whether it is for the re-INVITE that waits here."""
+        if self._pending is None:
+            return False
+        if self._pending[0].branch != cancel.branch:
+            return False
+        self.phone.answer(cancel, flow, response_to(cancel, 200))
+        self._answer_pending(487)
+        return True
+
+    def _answer_pending(self, status: int) -> None:
+        if self._pending is not None:
+            request, flow, call = self._pending
+            self._pending = None
+            self.phone.forget(call)
+            if self.ended_by != "vanished":
+                self._reply(request, flow, status)
+
+    def _accept_reinvite(self, request: Request, flow: IFlow) -> None:
         self._refresh_target(request)
         response = self._reply_with_answer(request, flow)
         self._repeat_answer(request, flow, response)
@@ -221,6 +284,13 @@ class PhoneDialog:
 
     def ask(self, step: Ask) -> None:
         """Send a request inside this dialog."""
+        if step.method == "CANCEL":
+            self.phone.cancel_request(self.call.invite.call_id)
+            return
+        if step.method == "INVITE" and self._pending is not None:
+            # RFC 3261 14.1: not while the caller's is in progress.
+            self.phone.later(1.0, lambda: self._ask_again(step))
+            return
         self._local_cseq += 1
         invite = self.call.invite
         to_tag = f";tag={self.to_tag}" if self.to_tag else ""
@@ -236,15 +306,44 @@ class PhoneDialog:
         headers += step.headers
         body = b""
         if step.sdp is not None:
-            body = self._offer() if step.sdp == OWN_SDP else step.sdp.encode()
+            body = self._described(step.sdp)
             headers.append(SDP)
         request = Request(step.method, self._remote_target, headers, body)
         next_hop = self._remote_target
         if self._route_set:
             next_hop = request.routes[0].uri
-        self.phone.send_request(request, next_hop)
+        if step.method == "INVITE":
+            self._own_invite = step
+        self.phone.send_request(
+            request, next_hop, lambda response: self._answered(step, response)
+        )
         if step.method == "BYE":
             self.end("own BYE")
+
+    def _described(self, sdp: str) -> bytes:
+        """The offer that a step names."""
+        if sdp not in (OWN_SDP, HELD_SDP):
+            return sdp.encode()
+        self.media.is_held = sdp == HELD_SDP
+        return self.media.offer()
+
+    def _answered(self, step: Ask, response: Response) -> bytes:
+        """The final response to a request of its own; returns the body of the ACK."""
+        self.statuses.append(response.status)
+        if step.method != "INVITE":
+            return b""
+        self._own_invite = None
+        if response.status == 491 and step.may_retry:
+            # RFC 3261 14.1: one that does not own the Call-ID waits 0 to 2 s.
+            self.phone.later(1.0, lambda: self._ask_again(step))
+        if not response.is_success or not response.body:
+            return b""
+        self.descriptions.append(response.body.decode("utf-8", "replace"))
+        return b"" if step.sdp is not None else self.media.answer(response.body)
+
+    def _ask_again(self, step: Ask) -> None:
+        if self.state == "confirmed":
+            self.ask(replace(step, may_retry=False))
 
     # -- inside ---------------------------------------------------------------------
 
@@ -294,16 +393,9 @@ class PhoneDialog:
             return b""
         self._is_exchange_done = is_sure
         if self.call.invite.body:
-            return self._answer_to(self.call.invite)
+            return self.media.answer(self.call.invite.body)
         self._owes_answer = is_sure
-        return self._offer()
-
-    def _offer(self) -> bytes:
-        return audio_offer(self.phone.name, self.phone.media_host).encode()
-
-    def _answer_to(self, request: Request) -> bytes:
-        offer = request.body.decode("utf-8", "replace")
-        return answer_to(offer, self.phone.name, self.phone.media_host).encode()
+        return self.media.offer()
 
     def _reply_with_answer(self, request: Request, flow: IFlow) -> Response:
         """Answer 200; with an answer where there is an offer, as re-INVITE may want."""
@@ -311,10 +403,12 @@ class PhoneDialog:
         body = b""
         if request.body:
             self._take_description(request)
-            body = self._answer_to(request)
+            body = self.media.answer(request.body)
         elif request.method == "INVITE":
-            body = self._offer()
+            body = self.media.offer()
             self._owes_answer = True
+        if request.method in ("INVITE", "UPDATE"):
+            headers += self.call.script.refresh_headers
         if body:
             headers.append(SDP)
         return self._reply(request, flow, 200, headers, body)
@@ -327,8 +421,19 @@ class PhoneDialog:
         headers: list[tuple[str, str]] | None = None,
         body: bytes = b"",
     ) -> Response:
+        if request.method == "INVITE" and status >= 300:
+            self._refused.add(request.cseq.number)
         response = response_to(request, status, headers=headers or (), body=body)
         self.phone.answer(request, flow, response)
+        if request.method == "INVITE" and status >= 300:
+            self._refusals[request.cseq.number] = Repeater(
+                self.phone,
+                lambda: self.phone.reply(request, flow, response),
+                interval=None if flow.is_reliable else self.phone.t1,
+                longest=self.phone.t2,
+                limit=self.phone.limit,
+                gave_up=lambda: self.phone.complain("no ACK for", response),
+            )
         return response
 
     def _take_description(self, request: Request) -> None:

@@ -23,6 +23,8 @@ from sipuac.syntax.message import REASON_PHRASES
 #: Session description that the phone makes by itself: the answer to the offer it was
 #: sent, or its own offer where it was sent none.
 OWN_SDP = "own"
+#: The same, held: what the phone sends of itself, and it receives nothing.
+HELD_SDP = "held"
 
 Headers = tuple[tuple[str, str], ...]
 
@@ -115,11 +117,13 @@ class Ask:
 
     Attributes:
         at: Seconds since the INVITE; or since the ACK, if `after_ack`.
-        method: Its method.
-        sdp: Session description to offer, `OWN_SDP`, or None.
+        method: Its method; "CANCEL" for its own re-INVITE that waits.
+        sdp: Session description to offer, `OWN_SDP`, `HELD_SDP` or None; after
+            `HELD_SDP` the phone holds until it offers `OWN_SDP`.
         to_tag: Which dialog, by the To tag of its responses; None: this call's tag.
         headers: Further header fields.
         after_ack: Count from the ACK of the 2xx.
+        may_retry: Whether a re-INVITE is tried once more, a second after a 491.
     """
 
     at: float
@@ -128,6 +132,7 @@ class Ask:
     to_tag: str | None = None
     headers: Headers = ()
     after_ack: bool = False
+    may_retry: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +164,9 @@ class Script:
         replies: The same once the dialog is answered.
         allow: Methods that it takes; the Allow of its responses, none where empty.
         headers: Header fields of every dialog-making response, such as Server.
+        refresh_headers: Header fields of its 2xx to re-INVITE and UPDATE, such as
+            Session-Expires.
+        reinvite_delay: Seconds that it rings before it accepts a re-INVITE.
     """
 
     steps: tuple[Step, ...]
@@ -168,6 +176,8 @@ class Script:
     replies: Mapping[str, int | None] = field(hash=False)
     allow: tuple[str, ...]
     headers: Headers
+    refresh_headers: Headers
+    reinvite_delay: float
 
     def __init__(
         self,
@@ -178,6 +188,8 @@ class Script:
         replies: Mapping[str, int | None] | None = None,
         allow: Iterable[str] = DEFAULT_ALLOW,
         headers: Iterable[tuple[str, str]] = (),
+        refresh_headers: Iterable[tuple[str, str]] = (),
+        reinvite_delay: float = 0.0,
     ) -> None:
         set_field = object.__setattr__  # the way a frozen dataclass fills itself
         set_field(self, "steps", steps)
@@ -187,6 +199,8 @@ class Script:
         set_field(self, "replies", dict(replies or {}))
         set_field(self, "allow", tuple(allow))
         set_field(self, "headers", tuple(headers))
+        set_field(self, "refresh_headers", tuple(refresh_headers))
+        set_field(self, "reinvite_delay", reinvite_delay)
 
 
 def trying(at: float = 0.0, *, to_tag: str = "") -> Respond:

@@ -28,7 +28,6 @@ from sipuac.syntax.uri import SipUri, Uri
 from sipuac.transport.interfaces import IFlow
 from sipuac.ua.attempts import NextAttempt, RetryStep
 from sipuac.ua.authenticator import Authenticator
-from sipuac.ua.call_media import Modifiers, modified
 from sipuac.ua.call_report import CallReport, Observer
 from sipuac.ua.credentials import CredentialsSource
 from sipuac.ua.endpoint import Endpoint
@@ -36,6 +35,7 @@ from sipuac.ua.interfaces import IInviteDelegate
 from sipuac.ua.invitation import Invitation
 from sipuac.ua.invite_request import Caller, Fields, build_invite
 from sipuac.ua.media_opener import MediaOpener
+from sipuac.ua.media_work import Modifiers, modified
 from sipuac.ua.redirects import RedirectChooser, Redirects
 from sipuac.ua.retries import Retries, Rules
 

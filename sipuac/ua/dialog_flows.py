@@ -72,24 +72,45 @@ class DialogFlows:
         self._is_secure = is_secure
         self._is_stopped = False
         self._ways: dict[str, _Way] = {}
-        self._acks: dict[str, _Ack] = {}
+        # By branch, and by the CSeq number of the re-INVITE; None: the initial one.
+        self._acks: dict[tuple[str, int | None], _Ack] = {}
 
     def send_ack(
-        self, branch: str, ack: Request, next_hop: Uri, refused: Refused
+        self,
+        branch: str,
+        ack: Request,
+        next_hop: Uri,
+        refused: Refused,
+        *,
+        cseq: int | None = None,
     ) -> None:
-        """Send the ACK of a 2xx, and keep it for its retransmissions."""
-        kept = self._acks[branch] = _Ack(ack, next_hop)
+        """Send the ACK of a 2xx, and keep it for its retransmissions.
+
+        Args:
+            branch: Whose dialog it is.
+            ack: The ACK.
+            next_hop: Where the dialog's requests go now.
+            refused: Called where there is no way.
+            cseq: Of the re-INVITE; None for the initial INVITE.
+        """
+        kept = self._acks[branch, cseq] = _Ack(ack, next_hop)
         self._send_kept_ack(branch, kept, refused)
 
-    def repeat_ack(self, branch: str, refused: Refused) -> None:
+    def repeat_ack(
+        self, branch: str, refused: Refused, *, cseq: int | None = None
+    ) -> None:
         """Send the very same ACK again.
 
         Where it could not be sent so far it is tried again; nothing is done while it
         still waits for its connection.
         """
-        kept = self._acks.get(branch)
+        kept = self._acks.get((branch, cseq))
         if kept is not None and not kept.is_waiting:
             self._send_kept_ack(branch, kept, refused)
+
+    def forget_ack(self, branch: str, cseq: int) -> None:
+        """The 2xx to this re-INVITE will not come again."""
+        self._acks.pop((branch, cseq), None)
 
     def _send_kept_ack(self, branch: str, kept: _Ack, refused: Refused) -> None:
         def send(flow: IFlow) -> None:

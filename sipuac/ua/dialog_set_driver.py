@@ -8,38 +8,46 @@ the other, stands in `invitation`.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from operator import attrgetter
 from typing import Any
 
-from twisted.python.failure import Failure
+from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
 from sipuac.dialog import effects
 from sipuac.dialog.dialog_set import DialogSet
-from sipuac.dialog.events import Established, ProtocolWarning
+from sipuac.dialog.events import Established, SessionModified
 from sipuac.dialog.options import InviteOptions
 from sipuac.dialog.session_state import SessionState
 from sipuac.effects import StartTimer, StopTimer
-from sipuac.errors import LocalProtocolError, Unreachable
+from sipuac.errors import (
+    ParseError,
+    SessionNotModified,
+    Unreachable,
+)
 from sipuac.sdp.description import SessionDescription
 from sipuac.syntax.message import Request, Response
-from sipuac.transport.interfaces import IFlow
 from sipuac.ua.attempts import NextAttempt
 from sipuac.ua.authenticator import Authenticator
 from sipuac.ua.branch_report import BranchReport, report_of
-from sipuac.ua.call_media import CallMedia, Modifiers
+from sipuac.ua.call_media import CallMedia
 from sipuac.ua.call_report import CallReport
+from sipuac.ua.dialog_challenges import DialogChallenges
 from sipuac.ua.dialog_flows import DialogFlows
 from sipuac.ua.dialog_requests import DialogRequests
-from sipuac.ua.endpoint import ClientTransaction, Endpoint, ServerTransaction
+from sipuac.ua.dialog_sender import DialogSender
+from sipuac.ua.endpoint import Endpoint, ServerTransaction
 from sipuac.ua.interfaces import IClientTransactionUser, IDialogSetUser
-from sipuac.ua.invite_request import is_secure_call, next_hop
+from sipuac.ua.invite_request import is_secure_call
 from sipuac.ua.media_opener import MediaOpener
+from sipuac.ua.media_work import Modifiers
+from sipuac.ua.peer_transactions import PeerTransactions
+from sipuac.ua.sent_invite import SentInvite
 from sipuac.ua.session import Session
+from sipuac.ua.session_requests import SessionRequests
 from sipuac.ua.timer_queue import QueuedTimer
-from sipuac.ua.transaction_driver import has_our_via
 
-# No To tag, as those are tokens: the way of a CANCEL whose connection broke.
-_WAY_OF_CANCEL = " cancel"
+Rows = tuple[tuple[str, str], ...]
 
 
 @implementer(IClientTransactionUser)
@@ -83,28 +91,33 @@ class DialogSetDriver:
         self._endpoint = endpoint
         self._reporter = reporter
         self._user = user
-        self._set = DialogSet(invite, options)
+        self._set = DialogSet(invite, options, endpoint.chance)
         self._flows = DialogFlows(endpoint, flow, is_secure=is_secure_call(invite))
+        self._invite = SentInvite(endpoint, invite, flow, self._flows, reporter)
         self._authenticator = authenticator
+        self._challenges = DialogChallenges(endpoint, authenticator, reporter.report)
         self._dialog_requests = DialogRequests(
             endpoint,
             self._flows,
-            authenticator,
+            self._challenges,
             reporter.report,
             self._request_finished,
             self._request_challenged,
         )
-        self._media = CallMedia(
-            opener,
-            modifiers,
-            made=self._made,
-            applied=self._applied,
-            refused=self._refused,
+        self._sender = DialogSender(
+            endpoint,
+            self._flows,
+            self._challenges,
+            reporter,
+            responded=self._reinvite_responded,
+            again=self._reinvite_challenged,
+            failed=self._reinvite_failed,
         )
-        self._transaction: ClientTransaction | None = None
-        self._sent: Request | None = None
+        self._media = CallMedia(opener, modifiers, self)
+        self._asked = SessionRequests()
         self._is_stopped = False
-        self._requests: dict[int, ServerTransaction] = {}
+        self._is_over = False
+        self._requests = PeerTransactions()
         self._timers: dict[str, QueuedTimer] = {}
 
     # For the invitation and its sessions
@@ -144,8 +157,7 @@ class DialogSetDriver:
             LocalProtocolError: There are too many transactions.
             TransportFailed: There is no way for the flow.
         """
-        self._transaction = self._endpoint.start_client(self.invite, self.flow, self)
-        self._sent = self._transaction.request
+        self._invite.start(self)
         self._run(self._set.sent)
 
     def hang_up(self, message: str) -> None:
@@ -163,15 +175,50 @@ class DialogSetDriver:
         """
         self._endpoint.submit(self.end_branch, to_tag)
 
+    def modify_session(self, to_tag: str, is_held: bool | None) -> Deferred[None]:
+        """Offer the session of this branch anew; see `Session.hold`."""
+        return self._ask(self._set.modify, to_tag, is_held)
+
+    def refresh_session(self, to_tag: str) -> Deferred[None]:
+        """Refresh the session of this branch; see `Session.refresh`."""
+        return self._ask(self._set.refresh, to_tag)
+
+    def request_in_session(
+        self, to_tag: str, method: str, headers: Rows, body: bytes
+    ) -> Deferred[Response]:
+        """Send a request in the dialog of this branch; see `Session.request`."""
+        return self._ask(self._set.send_request, to_tag, method, headers, body)
+
+    def _ask(
+        self,
+        method: Callable[..., list[effects.Effect]],
+        to_tag: str,
+        *arguments: object,
+    ) -> Deferred[Any]:
+        token, waiting = self._asked.begin()
+        if self._is_over:
+            self._asked.fail_all(SessionNotModified("the call is over"))
+        else:
+            self._endpoint.submit(self._run, method, to_tag, token, *arguments)
+        return waiting
+
     def request_received(
-        self, request: Request, transaction: ServerTransaction
+        self, request: Request, transaction: ServerTransaction | None
     ) -> None:
-        """The callee sends a request in one of the dialogs."""
-        self._requests[id(request)] = transaction
+        """The callee sends a request in one of the dialogs.
+
+        Without a transaction it is an ACK or CANCEL, which are answered already.
+        """
+        if request.method == "CANCEL":
+            self._run(self._set.cancel_received, request)
+            return
+        if transaction is not None:
+            self._requests.keep(request, transaction)
         try:
             self._run(self._set.request_received, request)
-        finally:
-            self._requests.pop(id(request), None)
+        except ParseError:
+            self._requests.drop(request)
+            raise
 
     def stray_success(self, response: Response) -> bool:
         """A 2xx came that no transaction passes up any more.
@@ -182,10 +229,7 @@ class DialogSetDriver:
         Raises:
             ParseError: Its Via cannot be read.
         """
-        sent = self._sent
-        if sent is None or response.from_tag != sent.from_tag:
-            return False
-        if response.branch != sent.branch or not has_our_via(response, sent):
+        if not self._invite.is_answered_by(response):
             return False
         self._run(self._set.response_received, response)
         return True
@@ -195,9 +239,7 @@ class DialogSetDriver:
         if self._is_stopped:
             return
         self._is_stopped = True
-        if self._transaction is not None:
-            self._transaction.abandon()
-            self._transaction = None
+        self._invite.abandon()
         self._free()
         for to_tag in list(self.sessions):
             self._end_session(effects.EndSession(to_tag, "local"))
@@ -206,17 +248,20 @@ class DialogSetDriver:
         for timer in self._timers.values():
             timer.stop()
         self._timers.clear()
-        self._dialog_requests.stop()
-        self._flows.stop()
+        self._challenges.stop()
+        self._sender.stop()
         self._media.close_all()
+        self._requests.clear()
+        self._is_over = True
+        self._asked.fail_all(SessionNotModified("the call is over"))
 
     # From the INVITE transaction
 
     def response_received(self, response: Response) -> None:
         """See `IClientTransactionUser`."""
         self.attempt.servers.response_received(response)
-        if self._authenticator is not None and self._sent is not None:
-            self._authenticator.learn(self._sent, response)
+        if self._authenticator is not None and self._invite.sent is not None:
+            self._authenticator.learn(self._invite.sent, response)
         self._run(self._set.response_received, response)
 
     def transaction_failed(self, error: Unreachable) -> None:
@@ -225,7 +270,7 @@ class DialogSetDriver:
 
     def transaction_terminated(self) -> None:
         """See `IClientTransactionUser`."""
-        self._transaction = None
+        self._invite.terminated()
 
     # Performing
 
@@ -252,21 +297,6 @@ class DialogSetDriver:
         if running is not None:
             running.stop()
 
-    def _send_ack(self, effect: effects.SendAck) -> None:
-        self._flows.send_ack(
-            effect.branch, effect.ack, effect.next_hop, self._ack_refused
-        )
-
-    def _repeat_ack(self, effect: effects.RepeatAck) -> None:
-        self._flows.repeat_ack(effect.branch, self._ack_refused)
-
-    def _ack_refused(self, error: Unreachable) -> None:
-        self._endpoint.counters["acks-undeliverable"] += 1
-        self._reporter.report(ProtocolWarning(f"the ACK could not be sent: {error}"))
-
-    def _send_in_dialog(self, effect: effects.SendInDialog) -> None:
-        self._dialog_requests.send(effect)
-
     def _request_finished(self, number: int, result: Response | Unreachable) -> None:
         self._endpoint.submit(self._run, self._set.request_finished, number, result)
 
@@ -276,39 +306,16 @@ class DialogSetDriver:
         again = self._set.request_challenged
         self._endpoint.submit(self._run, again, number, request, credentials)
 
-    def _send_cancel(self, effect: effects.SendCancel) -> None:
-        transaction = self._transaction
-        if transaction is None:
-            return
+    def _reinvite_responded(self, number: int, response: Response) -> None:
+        self._run(self._set.reinvite_response, number, response)
 
-        def send(flow: IFlow) -> None:
-            # Whatever answers the CANCEL, the INVITE ends by its own final response
-            # (9.1).
-            transaction.cancel(effect.headers, flow).addErrback(failed)
+    def _reinvite_challenged(
+        self, number: int, request: Request, credentials: Sequence[tuple[str, str]]
+    ) -> None:
+        self._run(self._set.reinvite_challenged, number, request, credentials)
 
-        def failed(failure: Failure) -> None:
-            failure.trap(Unreachable, LocalProtocolError)
-            refused(failure.value)
-
-        def refused(error: BaseException | None) -> None:
-            self._reporter.report(
-                ProtocolWarning(f"the CANCEL was not answered: {error}")
-            )
-
-        if self.flow.is_open:
-            send(self.flow)
-        else:
-            # The connection broke, but the phones go on ringing.
-            hop = next_hop(self.invite)
-            self._flows.send(_WAY_OF_CANCEL, hop, send, refused)
-
-    def _abandon(self, effect: effects.AbandonInvite) -> None:
-        if self._transaction is not None:
-            self._transaction.abandon()
-            self._transaction = None
-
-    def _reply(self, effect: effects.Reply) -> None:
-        self._requests[id(effect.request)].respond(effect.response)
+    def _reinvite_failed(self, number: int, error: Unreachable) -> None:
+        self._run(self._set.reinvite_failed, number, error)
 
     def _apply_answer(self, effect: effects.ApplyAnswer) -> None:
         self._media.apply(effect.branch, effect.answer)
@@ -317,7 +324,7 @@ class DialogSetDriver:
         self._media.move(effect.from_branch, effect.branch, effect.answer)
 
     def _replace_answer(self, effect: effects.ReplaceAnswer) -> None:
-        self._media.replace(effect.branch, effect.answer)
+        self._media.apply(effect.branch, effect.answer)
 
     def _close_media(self, effect: effects.CloseMedia) -> None:
         self._media.close(effect.branch)
@@ -325,24 +332,45 @@ class DialogSetDriver:
     def _make_answer(self, effect: effects.MakeAnswer) -> None:
         self._media.answer(effect.branch, effect.offer)
 
-    def _made(self, branch: str, answer: SessionDescription) -> None:
+    def _make_offer(self, effect: effects.MakeOffer) -> None:
+        self._media.offer(effect.branch, effect.is_held)
+
+    def _make_fresh_offer(self, effect: effects.MakeFreshOffer) -> None:
+        self._media.fresh_offer(effect.branch)
+
+    def _roll_back(self, effect: effects.Rollback) -> None:
+        self._media.rollback(effect.branch)
+
+    # From the media
+
+    def made(self, branch: str, answer: SessionDescription) -> None:
+        """See `MediaUser`."""
         self._endpoint.submit(self._run, self._set.answer_made, branch, answer)
 
-    def _applied(self, branch: str) -> None:
+    def offered(self, branch: str, offer: SessionDescription) -> None:
+        """See `MediaUser`."""
+        self._endpoint.submit(self._run, self._set.offer_made, branch, offer)
+
+    def applied(self, branch: str) -> None:
+        """See `MediaUser`."""
         self._endpoint.submit(self._run, self._set.media_applied, branch)
 
-    def _refused(self, branch: str, message: str) -> None:
+    def refused(self, branch: str, message: str) -> None:
+        """See `MediaUser`."""
         self._endpoint.submit(self._run, self._set.media_refused, branch, message)
+
+    # What becomes of it
 
     def _take(self, effect: effects.Take) -> None:
         self._user.call_taken(effect.response)
 
     def _establish(self, effect: effects.Establish) -> None:
+        local = effect.local
         session = Session(
             self,
             effect.branch,
-            self._media.local_sdp(effect.branch),
-            str(effect.remote),
+            self._media.local_sdp(effect.branch) if local is None else str(local),
+            effect.remote,
             self._media.session_of(effect.branch),
             self._endpoint.clock,
         )
@@ -352,6 +380,18 @@ class DialogSetDriver:
         )
         self._reporter.tell("accept", session)
         self._user.call_stands(session)
+
+    def _modified(self, effect: effects.Modified) -> None:
+        session = self.sessions.get(effect.branch)
+        if session is not None:
+            session.set_modified(effect.local, effect.remote, effect.is_held)
+
+    def _deliver(self, effect: effects.DeliverRequest) -> None:
+        session = self.sessions.get(effect.branch)
+        self._reporter.tell("request_received", session, effect.request)
+
+    def _request_done(self, effect: effects.RequestDone) -> None:
+        self._asked.done(effect.token, effect.result)
 
     def _end_session(self, effect: effects.EndSession) -> None:
         session = self.sessions.get(effect.branch)
@@ -377,26 +417,52 @@ class DialogSetDriver:
 
     def _perform_report(self, effect: effects.Report) -> None:
         self._reporter.report(effect.event)
+        if isinstance(effect.event, SessionModified):
+            session = self.sessions[effect.event.to_tag]
+            self._reporter.tell("modified", session, self._reporter.events[-1])
 
 
-_PERFORMERS: dict[type, Callable[[DialogSetDriver, Any], None]] = {
+_Performer = Callable[[DialogSetDriver, Any], None]
+
+
+def _part(path: str) -> _Performer:
+    """A method of a part of the driver, which performs the effect."""
+    find = attrgetter(path)
+
+    def perform(driver: DialogSetDriver, effect: effects.Effect) -> None:
+        find(driver)(effect)
+
+    return perform
+
+
+_PERFORMERS: dict[type, _Performer] = {
     StartTimer: DialogSetDriver._start_timer,
     StopTimer: DialogSetDriver._stop_timer,
-    effects.SendAck: DialogSetDriver._send_ack,
-    effects.RepeatAck: DialogSetDriver._repeat_ack,
-    effects.SendInDialog: DialogSetDriver._send_in_dialog,
-    effects.SendCancel: DialogSetDriver._send_cancel,
-    effects.AbandonInvite: DialogSetDriver._abandon,
-    effects.Reply: DialogSetDriver._reply,
+    effects.SendAck: _part("_sender.send_ack"),
+    effects.RepeatAck: _part("_sender.repeat_ack"),
+    effects.ForgetAck: _part("_sender.forget_ack"),
+    effects.SendInDialog: _part("_dialog_requests.send"),
+    effects.SendReInvite: _part("_sender.send_reinvite"),
+    effects.CancelReInvite: _part("_sender.cancel_reinvite"),
+    effects.AbandonReInvite: _part("_sender.abandon_reinvite"),
+    effects.SendCancel: _part("_invite.cancel"),
+    effects.AbandonInvite: _part("_invite.abandon"),
+    effects.Reply: _part("_requests.reply"),
     effects.ApplyAnswer: DialogSetDriver._apply_answer,
     effects.MakeAnswer: DialogSetDriver._make_answer,
     effects.ReplaceAnswer: DialogSetDriver._replace_answer,
     effects.MoveMedia: DialogSetDriver._move_media,
+    effects.MakeOffer: DialogSetDriver._make_offer,
+    effects.MakeFreshOffer: DialogSetDriver._make_fresh_offer,
+    effects.Rollback: DialogSetDriver._roll_back,
     effects.CloseMedia: DialogSetDriver._close_media,
     effects.Report: DialogSetDriver._perform_report,
     effects.Progress: DialogSetDriver._progress,
     effects.Take: DialogSetDriver._take,
     effects.Establish: DialogSetDriver._establish,
+    effects.Modified: DialogSetDriver._modified,
+    effects.DeliverRequest: DialogSetDriver._deliver,
+    effects.RequestDone: DialogSetDriver._request_done,
     effects.EndSession: DialogSetDriver._end_session,
     effects.FailInvite: DialogSetDriver._fail_invite,
     effects.Resolved: DialogSetDriver._resolved,

@@ -8,6 +8,7 @@ machine. What is done for one transaction stands in `transaction_driver`.
 
 from __future__ import annotations
 
+import random
 from collections import Counter, deque
 from collections.abc import Callable
 from typing import Any
@@ -75,8 +76,10 @@ class Endpoint:
             (RFC 3261 section 18.1.1).
         repeat_invite: Seconds between two sendings of an INVITE over UDP that rings,
             for NATs that forget quickly (RFC 3581 section 3); None for none.
+        chance: A random number from 0 up to 1, not included, each time.
 
     Attributes:
+        chance: For waits that must not be the same on both sides.
         counters: How often each thing happened that should be seen.
         servers: Finds servers, and knows which are down.
     """
@@ -93,7 +96,9 @@ class Endpoint:
         admission: AdmissionLimits | None = None,
         max_udp_request: int = MAX_UDP_REQUEST,
         repeat_invite: float | None = None,
+        chance: Callable[[], float] = random.random,
     ) -> None:
+        self.chance = chance
         self.clock = clock
         self.transport = transport
         self.resolver = resolver

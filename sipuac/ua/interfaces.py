@@ -104,6 +104,17 @@ class IInviteDelegate(Interface):
     def accept(session: Session) -> None:
         """A call stands; called again for each further one under `keep-all`."""
 
+    def modified(session: Session, event: CallEvent) -> None:
+        """A call that stands has other descriptions; the body is `SessionModified`."""
+
+    def request_received(session: Session | None, request: Request) -> None:
+        """An INFO, MESSAGE or NOTIFY of a callee, which is answered with 200.
+
+        Args:
+            session: The call that it came in; None in a dialog without one.
+            request: The request.
+        """
+
     def redirect(response: Response, contacts: tuple[str, ...]) -> None:
         """A 3xx came."""
 
@@ -131,6 +142,12 @@ class InviteDelegate:
         """See `IInviteDelegate`."""
 
     def accept(self, session: Session) -> None:
+        """See `IInviteDelegate`."""
+
+    def modified(self, session: Session, event: CallEvent) -> None:
+        """See `IInviteDelegate`."""
+
+    def request_received(self, session: Session | None, request: Request) -> None:
         """See `IInviteDelegate`."""
 
     def redirect(self, response: Response, contacts: tuple[str, ...]) -> None:

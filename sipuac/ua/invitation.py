@@ -32,13 +32,13 @@ from sipuac.errors import (
 from sipuac.syntax.message import Request, Response
 from sipuac.ua.attempts import FailedAttempt, NextAttempt
 from sipuac.ua.branch_report import BranchReport
-from sipuac.ua.call_media import Modifiers
 from sipuac.ua.call_report import CallReport
 from sipuac.ua.dialog_set_driver import DialogSetDriver
 from sipuac.ua.endpoint import Endpoint, ServerTransaction
 from sipuac.ua.events import CallEvent
 from sipuac.ua.interfaces import IDialogSetUser
 from sipuac.ua.media_opener import MediaOpener
+from sipuac.ua.media_work import Modifiers
 from sipuac.ua.outcome import Outcome
 from sipuac.ua.retries import Retries
 from sipuac.ua.session import Session
@@ -210,9 +210,9 @@ class Invitation:
         started.callback(None)
 
     def request_received(
-        self, request: Request, transaction: ServerTransaction
+        self, request: Request, transaction: ServerTransaction | None
     ) -> None:
-        """The callee sends a request in one of the dialogs."""
+        """The callee sends a request in one of the dialogs, or an ACK or CANCEL."""
         tag = request.from_tag or ""
         known = (one for one in reversed(self._lingering) if one.has_branch(tag))
         attempt = next(known, self._attempt)

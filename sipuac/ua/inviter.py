@@ -24,7 +24,6 @@ from sipuac.media.interfaces import IMediaFactory
 from sipuac.syntax.fields import NameAddress, check_header
 from sipuac.syntax.message import Request, Response
 from sipuac.transport.interfaces import IFlow
-from sipuac.ua.call_media import Modifier
 from sipuac.ua.call_setup import CallSetup, Listeners
 from sipuac.ua.credentials import CredentialsSource
 from sipuac.ua.endpoint import Endpoint, ServerTransaction
@@ -44,6 +43,7 @@ from sipuac.ua.invite_request import (
     parse_target,
     session_ask,
 )
+from sipuac.ua.media_work import Modifier
 from sipuac.ua.outcome import Outcome
 from sipuac.ua.redirects import RedirectChooser
 from sipuac.ua.session import Session
@@ -230,6 +230,8 @@ class Inviter:
                 fork_grace=fork_grace,
                 max_extras=max_extras,
                 linger=self.endpoint.timers.timer_b,
+                t1=self.endpoint.timers.t1,
+                t2=self.endpoint.timers.t2,
             )
             options.check()
             extra = checked_headers(headers, has_proxy=self.proxy is not None)
@@ -292,11 +294,8 @@ class Inviter:
         invitation = self._invitations.get(request.call_id)
         if invitation is None:
             return False
-        if transaction is not None:
-            invitation.request_received(request, transaction)
-            return True
-        # An ACK needs no answer; a CANCEL is answered by the endpoint.
-        return request.method == "ACK"
+        invitation.request_received(request, transaction)
+        return True
 
     def _stray_success(self, response: Response, flow: IFlow) -> bool:
         invitation = self._invitations.get(response.call_id)

@@ -24,22 +24,23 @@ class MediaOpener:
 
     Attributes:
         offer: Our offer, as it was given.
+        factory: Makes further offers.
     """
 
-    __slots__ = ("_factory", "_is_closed", "_opened", "offer")
+    __slots__ = ("_is_closed", "_opened", "factory", "offer")
 
     def __init__(self, offer: ILocalOffer | None, factory: IMediaFactory) -> None:
         self.offer = offer
-        self._factory = factory
+        self.factory = factory
         self._is_closed = False
         self._opened: dict[str, int] = {}
 
     def open(self, branch: str) -> IMediaSession:
         """The session of a branch; what the media raises is for the caller."""
-        opener = self._factory if self.offer is None else self.offer
-        return opener.open(self._name_of(branch))
+        opener = self.factory if self.offer is None else self.offer
+        return opener.open(self.name_of(branch))
 
-    def _name_of(self, branch: str) -> str:
+    def name_of(self, branch: str) -> str:
         """A name under which nothing was opened.
 
         A branch may lose its media and have it again, as when it answers after its 199.

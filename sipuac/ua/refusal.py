@@ -41,7 +41,7 @@ def refusal_of(request: Request, to_tag: str) -> Response:
         ParseError: Its To cannot be read.
     """
     method = request.method
-    if request.to_tag or (method in _WITHIN_DIALOGS and method in ALLOWED_METHODS):
+    if request.to_tag or method in _WITHIN_DIALOGS:
         return response_to(request, 481, to_tag=to_tag)
     if method not in ALLOWED_METHODS or method in _NOT_OUTSIDE:
         # 405 where the method is known, 501 where it is not (8.2.1, 21.5.2).

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IReactorTime
 
 from sipuac.dialog.events import Ended
 from sipuac.dialog.session_state import SessionState
+from sipuac.errors import LocalProtocolError
 from sipuac.media.interfaces import IMediaSession
+from sipuac.sdp.description import SessionDescription
+from sipuac.sdp.negotiation import is_holding
+from sipuac.syntax.message import Response
 from sipuac.ua.outcome import Outcome
+from sipuac.ua.session_requests import check_request
 
 if TYPE_CHECKING:
     from sipuac.ua.dialog_set_driver import DialogSetDriver
@@ -22,6 +28,8 @@ class Session:
     Attributes:
         to_tag: The callee's tag: which branch of the INVITE it is.
         local_sdp, remote_sdp: The session descriptions in force, as text.
+        is_held: Whether we hold it.
+        is_held_by_peer: Whether the callee does: it wants to receive no stream.
         media: The media of this call.
     """
 
@@ -31,6 +39,8 @@ class Session:
         "_duration",
         "_ended",
         "_started",
+        "is_held",
+        "is_held_by_peer",
         "local_sdp",
         "media",
         "remote_sdp",
@@ -42,14 +52,16 @@ class Session:
         driver: DialogSetDriver,
         to_tag: str,
         local_sdp: str,
-        remote_sdp: str,
+        remote: SessionDescription,
         media: IMediaSession,
         clock: IReactorTime,
     ) -> None:
         self._driver = driver
         self.to_tag = to_tag
         self.local_sdp = local_sdp
-        self.remote_sdp = remote_sdp
+        self.remote_sdp = str(remote)
+        self.is_held = False
+        self.is_held_by_peer = is_holding(remote)
         self.media = media
         self._clock = clock
         self._started = clock.seconds()
@@ -99,7 +111,71 @@ class Session:
         """The same as `hangup`: after a 2xx nothing is cancelled any more."""
         return self.bye()
 
+    # Changes
+
+    def hold(self) -> Deferred[None]:
+        """Hold the call: each stream is sent only, or not at all (RFC 3264 8.4).
+
+        Changes of a call are made one after the other, in the order in which they are
+        asked for; each waits for those of the callee.
+
+        Returns:
+            A Deferred that fires when both sides have agreed. It fails with
+            `SessionNotModified` where that was refused or lost: then the session is
+            what it was. Cancelling it stops the waiting and nothing else.
+        """
+        return self._driver.modify_session(self.to_tag, True)
+
+    def resume(self) -> Deferred[None]:
+        """Take the call off hold; returns as `hold` does."""
+        return self._driver.modify_session(self.to_tag, False)
+
+    def modify(self) -> Deferred[None]:
+        """Offer what the media has now, held or not as it is; returns as `hold`."""
+        return self._driver.modify_session(self.to_tag, None)
+
+    def refresh(self) -> Deferred[None]:
+        """Refresh the session and nothing else; returns as `hold` does.
+
+        By UPDATE where the callee allows it, else by a re-INVITE with the offer
+        unchanged.
+        """
+        return self._driver.refresh_session(self.to_tag)
+
+    def request(
+        self,
+        method: str,
+        headers: Iterable[tuple[str, str]] = (),
+        body: bytes = b"",
+    ) -> Deferred[Response]:
+        """Send a request in the dialog of this call: INFO, MESSAGE, OPTIONS...
+
+        Args:
+            method: Any but ACK, BYE, CANCEL, INVITE, PRACK and UPDATE.
+            headers: More fields; with a body, its Content-Type.
+            body: The body.
+
+        Returns:
+            A Deferred with the final response, whatever its status. It fails with
+            `Unreachable` where none came, with `LocalProtocolError` where it must not
+            be sent and with `SessionNotModified` where the call is over. A failure that
+            says that the dialog is gone ends the call (RFC 5057).
+        """
+        try:
+            rows = check_request(method, headers, body)
+        except LocalProtocolError as error:
+            return fail(error)
+        return self._driver.request_in_session(self.to_tag, method, rows, body)
+
     # For the driver of its dialogs
+
+    def set_modified(
+        self, local: SessionDescription, remote: SessionDescription, is_held: bool
+    ) -> None:
+        """Both sides have agreed on these descriptions."""
+        self.local_sdp, self.remote_sdp = str(local), str(remote)
+        self.is_held = is_held
+        self.is_held_by_peer = is_holding(remote)
 
     @property
     def is_over(self) -> bool:

@@ -12,6 +12,7 @@ STATUSES = {
     "SipError": 1,
     "CallFailed": 1,
     "RemoteProtocolError": 1,
+    "SessionNotModified": 1,
     "ParseError": 1,
     "Cancelled": 1,
     "LocalProtocolError": 2,

@@ -45,15 +45,15 @@ class ConstructionTests(PeerTestCase):
 
     def test_what_an_invite_has_beyond(self) -> None:
         """Contact, without feature tags that nobody asked for (3840-11-a), Allow, the
-        offer and its type (3261-8.1.1.8-a, 3261-13.2.1-a).
+        offer and its type (3261-8.1.1.8-a, 3261-13.2.1-a, 3311-4-a).
         """
         invite = self.sent()
         self.assertEqual(
             invite.get_all("Contact"), ["<sip:caller@caller.invalid:5060>"]
         )
-        for method in ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS"):
+        for method in ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "UPDATE"):
             self.assertTrue(invite.has_token("Allow", method))
-        self.assertFalse(invite.has_token("Allow", "UPDATE"))
+        self.assertFalse(invite.has_token("Allow", "REFER"))
         self.assertEqual(invite.get("Content-Type"), "application/sdp")
         self.assertEqual(invite.body, self.media.description.render())
         self.assertIsNone(invite.get("Require"))

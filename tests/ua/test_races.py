@@ -326,19 +326,14 @@ class SessionEndTests(PeerTestCase):
         self.assert_nothing_left()
 
     def test_requests_in_the_dialog(self) -> None:
-        """OPTIONS 200, re-INVITE 488 with Warning, others 405 or 501; a CSeq that is
-        not higher 500.
-        """
+        """OPTIONS 200, those that we know 405 or 501; a CSeq that is not higher 500."""
         session = self.established()
         for number, (method, status) in enumerate(
-            [("OPTIONS", 200), ("INVITE", 488), ("UPDATE", 405), ("UNHEARD", 501)], 2
+            [("OPTIONS", 200), ("INFO", 200), ("REFER", 405), ("UNHEARD", 501)], 2
         ):
-            request = self.peer.ask(method, cseq=number)
+            self.peer.ask(method, cseq=number)
             self.advance()
             self.assertEqual(self.peer.statuses[-1], status)
-            if method == "INVITE":
-                ack = request.replacing("CSeq", "3 ACK")
-                self.peer.send(Request("ACK", ack.uri, ack.header_items()))
         self.peer.ask("OPTIONS", cseq=2)
         self.advance()
         self.assertEqual(self.peer.statuses[-1], 500)

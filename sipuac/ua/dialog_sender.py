@@ -1,0 +1,149 @@
+"""Sends ACKs and re-INVITEs inside the dialogs of one INVITE."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from sipuac.dialog import effects
+from sipuac.dialog.events import ProtocolWarning
+from sipuac.errors import Unreachable
+from sipuac.syntax.message import Request, Response
+from sipuac.ua.authenticator import Row, with_credentials
+from sipuac.ua.call_report import CallReport
+from sipuac.ua.dialog_challenges import DialogChallenges, credentials_of
+from sipuac.ua.dialog_flows import DialogFlows
+from sipuac.ua.endpoint import Endpoint
+from sipuac.ua.reinvite import ReInvite
+
+
+class DialogSender:
+    """The ACKs and re-INVITEs of the dialogs of one INVITE, over their flows.
+
+    Args:
+        endpoint: Carries it.
+        flows: The ways of the dialogs.
+        challenges: Answers challenges.
+        reporter: Told of what could not be sent.
+        again: Called with the number of a re-INVITE, the re-INVITE and the credentials
+            that it is to be sent again with.
+        responded: Called with the number of a re-INVITE and each response to it.
+        failed: Called with the number of a re-INVITE and why it has no response.
+    """
+
+    __slots__ = (
+        "_again",
+        "_challenges",
+        "_endpoint",
+        "_failed",
+        "_flows",
+        "_reinvites",
+        "_reporter",
+        "_responded",
+    )
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        flows: DialogFlows,
+        challenges: DialogChallenges,
+        reporter: CallReport,
+        *,
+        again: Callable[[int, Request, Sequence[Row]], None],
+        responded: Callable[[int, Response], None],
+        failed: Callable[[int, Unreachable], None],
+    ) -> None:
+        self._endpoint = endpoint
+        self._flows = flows
+        self._challenges = challenges
+        self._again = again
+        self._reporter = reporter
+        self._responded = responded
+        self._failed = failed
+        self._reinvites: dict[int, ReInvite] = {}
+
+    def send_ack(self, effect: effects.SendAck) -> None:
+        """Send an ACK, and keep it.
+
+        "The ACK MUST contain the same credentials as the INVITE." (13.2.2.4)
+        """
+        ack = effect.ack
+        for reinvite in self._reinvites.values():
+            request = reinvite.request
+            if request.to_tag == ack.to_tag and request.cseq.number == ack.cseq.number:
+                ack = with_credentials(ack, credentials_of(request))
+        self._flows.send_ack(
+            effect.branch,
+            ack,
+            effect.next_hop,
+            self._ack_refused,
+            cseq=effect.cseq,
+        )
+
+    def repeat_ack(self, effect: effects.RepeatAck) -> None:
+        """Send that ACK again."""
+        self._flows.repeat_ack(effect.branch, self._ack_refused, cseq=effect.cseq)
+
+    def forget_ack(self, effect: effects.ForgetAck) -> None:
+        """That 2xx cannot come again: its ACK is kept no longer."""
+        self._flows.forget_ack(effect.branch, effect.cseq)
+
+    def _ack_refused(self, error: Unreachable) -> None:
+        self._endpoint.counters["acks-undeliverable"] += 1
+        self._reporter.report(ProtocolWarning(f"the ACK could not be sent: {error}"))
+
+    def _warn(self, method: str, error: Unreachable) -> None:
+        self._reporter.report(ProtocolWarning(f"{method} could not be sent: {error}"))
+
+    def send_reinvite(self, effect: effects.SendReInvite) -> None:
+        """Send a re-INVITE."""
+        number = effect.number
+        request = self._challenges.prepared(effect.request)
+
+        def responded(response: Response) -> None:
+            given_up = None
+            if response.is_final:
+                given_up = self._challenges.take(request, response, again)
+            if given_up is None:
+                self._responded(number, response)
+            else:
+                given_up.addCallback(unanswered)
+
+        def unanswered(response: Response) -> None:
+            self._endpoint.submit(self._responded, number, response)
+
+        def again(rows: Sequence[Row]) -> None:
+            self._endpoint.submit(self._again, number, request, rows)
+
+        def failed(error: Unreachable) -> None:
+            self._failed(number, error)
+
+        def over() -> None:
+            if self._reinvites.get(number) is reinvite:
+                del self._reinvites[number]
+
+        def refused(error: Unreachable) -> None:
+            self._warn("INVITE", error)
+            reinvite.not_sent(error)
+
+        reinvite = ReInvite(self._endpoint, request, responded, failed, over)
+        self._reinvites[number] = reinvite
+        self._flows.send(effect.branch, effect.next_hop, reinvite.send, refused)
+
+    def cancel_reinvite(self, effect: effects.CancelReInvite) -> None:
+        """Send the CANCEL of a re-INVITE."""
+        reinvite = self._reinvites.get(effect.number)
+        if reinvite is not None:
+            reinvite.cancel()
+
+    def abandon_reinvite(self, effect: effects.AbandonReInvite) -> None:
+        """Hear no more of a re-INVITE."""
+        reinvite = self._reinvites.pop(effect.number, None)
+        if reinvite is not None:
+            reinvite.abandon()
+
+    def stop(self) -> None:
+        """Send nothing more, and hear no more."""
+        self._flows.stop()
+        for reinvite in self._reinvites.values():
+            reinvite.abandon()
+        self._reinvites.clear()
