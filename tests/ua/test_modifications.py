@@ -535,7 +535,7 @@ class LossTests(TalkCase):
                 self.hang_up()
 
     def test_no_ack(self) -> None:
-        """Without an ACK in 64*T1 we end the call (RFC 3261 13.3.1.4)."""
+        """Without an ACK in 64*T1 we end the call (3261-13.3.1.4-a)."""
         self.talk()
         self.lose("ACK", "desk", 1000)
         self.desk_asks("INVITE", sdp=OWN_SDP)
