@@ -69,6 +69,7 @@ class PhoneDialog:
         self._own_invite: Ask | None = None
         self._pending: tuple[Request, IFlow, IDelayedCall] | None = None
         self._refusals: dict[int, Repeater] = {}
+        self._ignored: set[int] = set()
 
     @property
     def is_over(self) -> bool:
@@ -77,6 +78,11 @@ class PhoneDialog:
             repeater.is_running
             for repeater in (*self._unacked.values(), *self._refusals.values())
         )
+
+    @property
+    def is_asking(self) -> bool:
+        """Whether a re-INVITE of its own waits for its final response."""
+        return self._own_invite is not None
 
     # -- responses to the INVITE ----------------------------------------------------
 
@@ -160,15 +166,13 @@ class PhoneDialog:
 
     def request_received(self, request: Request, flow: IFlow) -> None:
         """A request other than ACK and CANCEL bears the tags of this dialog."""
-        number = request.cseq.number
         if self.state == "ended" and request.method != "PRACK":
             self._reply(request, flow, 481)
             return
-        script = self.call.script
-        replies = script.early_replies if self.state == "early" else script.replies
-        if request.method in replies and replies[request.method] is None:
-            self._remote_cseq = max(number, self._remote_cseq)
-            return
+        number = request.cseq.number
+        is_pending = self._pending is not None and self._pending[0] == request
+        if number in self._ignored or is_pending:
+            return  # it came again
         if number <= self._remote_cseq:
             # RFC 3261 12.2.2: lower than the remote sequence number: "the request is
             # out of order and MUST be rejected with a 500".
@@ -177,9 +181,14 @@ class PhoneDialog:
             return
         self._remote_cseq = number
         self._check_target(request)
-        status = replies.get(request.method)
-        if status is not None:
-            self._reply(request, flow, status, self._allow())
+        script = self.call.script
+        replies = script.early_replies if self.state == "early" else script.replies
+        if request.method in replies:
+            status = replies[request.method]
+            if status is None:
+                self._ignored.add(number)
+            else:
+                self._reply(request, flow, status, self._allow())
             return
         self._take(request, flow)
 

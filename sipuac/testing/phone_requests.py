@@ -62,7 +62,8 @@ class PhoneRequests:
         """Send a CANCEL for the INVITE of this call that waits, if one does."""
         for (branch, method), asked in list(self._asked.items()):
             request = asked.request
-            if method == "INVITE" and request.call_id == call_id:
+            is_cancelled = (branch, "CANCEL") in self._asked
+            if method == "INVITE" and request.call_id == call_id and not is_cancelled:
                 headers = [("Via", request.get("Via") or ""), ("Max-Forwards", "70")]
                 headers += [("Route", route) for route in request.get_all("Route")]
                 headers += [

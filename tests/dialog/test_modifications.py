@@ -57,6 +57,15 @@ UPDATE_ALLOWED = (("Allow", "INVITE, ACK, BYE, UPDATE"),)
 class HoldTests(TalkCase):
     """A modification that goes well."""
 
+    def test_not_by_update(self) -> None:
+        """A change goes by re-INVITE also where the peer allows UPDATE: its user may
+        have to agree (3311-5.1-c).
+        """
+        self.call(answer=UPDATE_ALLOWED)
+        self.ask(1, True)
+        offered = self.offered(1000, "sendonly")
+        self.assertEqual(offered, [STOP_MEDIA, re_invite(1, 2, HELD)])
+
     def test_hold(self) -> None:
         """A held offer goes into a re-INVITE with its version raised by one, its 2xx is
         acknowledged, and the media gets the answer (3264-8-a, 3264-8.4-a).

@@ -170,6 +170,7 @@ class PeerTestCase(SynchronousTestCase):
             identifiers=self.identifiers,
             timers=Timers(),
             max_transactions=self.max_transactions,
+            chance=lambda: 0.0,
             admission=self.admission,
         )
         self.successResultOf(self.endpoint.start())

@@ -43,6 +43,7 @@ class CallTestCase(SynchronousTestCase):
             self.network.transport("caller.invalid", 5060, "UDP", "TCP"),
             LiteralResolver(None, "nowhere.invalid"),
             identifiers=CountingIdentifiers("caller"),
+            chance=lambda: 0.0,
         )
         self.successResultOf(self.endpoint.start())
         self.media = ScriptedMedia(self.clock)
