@@ -152,7 +152,7 @@ class Races(Watcher):
         rseq = int(response.get("RSeq") or 0)
         if rseq:
             last = self._rseqs.get(key, 0)
-            if last and rseq > last + 1:
+            if rseq > last + 1:
                 self._count("reliable response out of order", key)
             self._rseqs[key] = max(last, rseq)
         if dialog is not None and dialog.success_at is not None:
