@@ -125,8 +125,8 @@ def _replies(random: Random) -> tuple[Reply, ...]:
     while not replies or random.random() < 0.4:
         method = random.choice(["BYE", "PRACK", "UPDATE", "OPTIONS", "INVITE"])
         status = random.choice([0, 200, 408, 481, 488, 491, 500, 503])
-        if status == 200 and method == "INVITE":
-            status = 0
+        if method == "INVITE":
+            status = random.choice([0, 100, 180, 408, 481, 488, 491, 500, 503])
         delay = 0.0 if random.random() < 0.5 else moment(random)
         replies.append(Reply(method, status, delay, random.choice([1, 1, 2, 100])))
     return tuple(replies)

@@ -179,8 +179,11 @@ class PhoneDialog:
             # Whatever it says, it was told that the call is over.
             self.bye_came = True
             self.end("BYE")
-        if not reply.status or reply.delay:
+        if reply.status < 200 or reply.delay:
             self._thinking.add(request.branch)
+        if 100 <= reply.status < 200:
+            self.phone.keep_waiting(request, reply.status)
+            return
         if not reply.status:
             return
         response = response_to(request, reply.status, rows=[ALLOW])

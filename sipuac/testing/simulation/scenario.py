@@ -72,7 +72,7 @@ class Reply:
 
     Attributes:
         method: The method.
-        status: The status; 0 for silence.
+        status: The status; 0 for silence; of INVITE also 100 to 199, and no more.
         delay: Seconds until then.
         times: How many requests; after them it does what is right.
     """

@@ -86,7 +86,7 @@ class World:
             self.figures,
         )
         invariants = [kind(view, self.violations.append) for kind in ALL]
-        races = Races(self.ledger, self.network, self.figures)
+        races = Races(self.ledger, self.network, self.users, self.figures)
         self.ledger.watchers = [*invariants, races]
         self._stepping = [one.stepped for one in invariants if one.watches_steps]
 
