@@ -49,6 +49,8 @@ class NobodyLeftAlone(Invariant):
             wire = packet.wire
             if wire.status or wire.method != "BYE" or wire.to_tag not in tags:
                 continue
+            if wire.call_id != dialog.call_id:
+                continue
             if packet.fate == "unreachable":
                 return False
             host = packet.destination[0]
