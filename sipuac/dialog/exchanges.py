@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING
 from sipuac.dialog.branch import Branch
 from sipuac.dialog.descriptions import description_of
 from sipuac.errors import NegotiationError
-from sipuac.sdp.checks import check_streams
 from sipuac.sdp.description import SessionDescription
 from sipuac.sdp.difference import difference
-from sipuac.sdp.exchange import Exchange
+from sipuac.sdp.exchange import Agreement, Exchange
 from sipuac.sdp.patterns import Carrier, Role
 from sipuac.syntax.message import Response
 
@@ -42,17 +41,11 @@ class Exchanges:
     def fault_of(self, branch: Branch) -> str | None:
         """Why the callee's answer cannot be used with our offer; None where it can.
 
-        RFC 3264 section 6: "For each "m=" line in the offer, there MUST be a
-        corresponding "m=" line in the answer." No media is asked about one that has
-        them not.
+        No media is asked about one that cannot.
         """
         if self._offer is None or branch.remote is None:
             return None
-        try:
-            check_streams(self._offer, branch.remote)
-        except NegotiationError as error:
-            return str(error)
-        return None
+        return Agreement(self._offer, branch.remote).fault_of_remote()
 
     def take(self, branch: Branch, response: Response, carrier: Carrier) -> bool:
         """Take the session description of a response for what it is, if it has one.

@@ -239,8 +239,13 @@ class Modifications:
             self._disagree(branch, own, f"the 2xx brought no answer: {error}")
             return
         agreed = branch.exchange.agreed
-        if agreed is not None:
+        if agreed is None:
+            return
+        fault = agreed.fault_of_remote()
+        if fault is None:
             self._take_answer(branch, own, agreed.remote)
+        else:
+            self._disagree(branch, own, f"the answer does not fit our offer: {fault}")
 
     def _take_answer(
         self, branch: Branch, own: OwnModification, answer: SessionDescription

@@ -354,7 +354,13 @@ class PeerModifications:
         except NegotiationError as error:
             self._disagree(branch, oddity or str(error))
             return
-        if answer is not None:
+        agreed = branch.exchange.agreed
+        if answer is None or agreed is None:
+            return
+        fault = agreed.fault_of_remote()
+        if fault is not None:
+            self._disagree(branch, f"the answer does not fit our offer: {fault}")
+        else:
             modification.answer = answer
             modification.stage = PeerStage.APPLYING
             self._outbox.emit(ApplyAnswer(branch.tag, answer))

@@ -20,7 +20,7 @@ from sipuac.dialog.effects import (
     SendReInvite,
 )
 from sipuac.dialog.modification import OwnModification
-from sipuac.dialog.reliable import Verdict
+from sipuac.dialog.reliable import ReliableOrder, Verdict
 from sipuac.dialog.timers import DialogTimer, timer_of
 from sipuac.errors import NegotiationError, TransactionTimeout, Unreachable
 from sipuac.sdp.patterns import Carrier, Role
@@ -110,24 +110,21 @@ class ReInvites:
     def again(
         self, number: int, request: Request, credentials: tuple[tuple[str, str], ...]
     ) -> None:
-        """The re-INVITE with this number was challenged: send it once more.
-
-        Nobody has seen its offer; where its dialog is over there is nothing to send.
-        """
+        """A challenge of it can be answered: send it once more, with the next CSeq."""
         sent = self._sent.get(number)
         if sent is None or sent.is_acked:
             return
-        if sent.own is None:
-            self._end(sent)
+        if sent.own is None or sent.is_cancelled:
+            self.failed(number, TransactionTimeout("the re-INVITE was cancelled"))
             return
+        self._outbox.stop_timer(timer_of(DialogTimer.REINVITE, number))
+        sent.has_provisional = False
+        sent.own.order = ReliableOrder()
         dialog = sent.branch.dialog
         repeated = dialog.repeated(request, credentials)
         sent.cseq = dialog.local_cseq
-        sent.has_provisional = False
-        self._outbox.stop_timer(timer_of(DialogTimer.REINVITE, number))
-        self._outbox.emit(
-            SendReInvite(sent.branch.tag, number, repeated, dialog.next_hop())
-        )
+        effect = SendReInvite(sent.branch.tag, number, repeated, dialog.next_hop())
+        self._outbox.emit(effect)
 
     def failed(self, number: int, error: Unreachable) -> None:
         """The re-INVITE with this number will have no final response."""

@@ -101,7 +101,11 @@ class IMediaFactory(Interface):
     )
 
     def offer() -> Deferred[ILocalOffer] | ILocalOffer:
-        """A fresh offer for one call."""
+        """A fresh offer for one call.
+
+        A second one of the same call is asked for where the media can use the first in
+        one dialog only, and the call is taken in another (the fork policy `adopt`).
+        """
 
     def open(branch: str) -> IMediaSession:
         """The media session of one dialog in which the peer makes the offer."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sipuac.errors import LocalProtocolError, NegotiationError
+from sipuac.sdp.checks import check_streams
 from sipuac.sdp.description import SessionDescription
 from sipuac.sdp.patterns import (
     OPEN_STATES,
@@ -34,6 +35,18 @@ class Agreement:
 
     local: SessionDescription
     remote: SessionDescription
+
+    def fault_of_remote(self) -> str | None:
+        """Why the peer's answer cannot be used with our offer; None where it can.
+
+        RFC 3264 section 6: "For each "m=" line in the offer, there MUST be a
+        corresponding "m=" line in the answer."
+        """
+        try:
+            check_streams(self.local, self.remote)
+        except NegotiationError as error:
+            return str(error)
+        return None
 
 
 class Exchange:

@@ -61,6 +61,7 @@ class PhoneDialog:
         self._waiting: deque[Respond] = deque()
         self._unacked: dict[int, Repeater] = {}
         self._acked: set[int] = set()
+        self._refused: set[int] = set()
         self._owes_answer = False
         self._is_exchange_done = False
         self.media = PhoneMedia(self.phone.name, self.phone.media_host)
@@ -68,7 +69,6 @@ class PhoneDialog:
         self._own_invite: Ask | None = None
         self._pending: tuple[Request, IFlow, IDelayedCall] | None = None
         self._refusals: dict[int, Repeater] = {}
-        self._ignored: set[int] = set()
 
     @property
     def is_over(self) -> bool:
@@ -129,6 +129,8 @@ class PhoneDialog:
             return True
         repeater = self._unacked.pop(number, None)
         if repeater is None:
+            if number in self._refused:
+                return True
             if number in self._acked:
                 self.acks.append(ack)
             return number in self._acked
@@ -163,13 +165,17 @@ class PhoneDialog:
 
     def request_received(self, request: Request, flow: IFlow) -> None:
         """A request other than ACK and CANCEL bears the tags of this dialog."""
+        number = request.cseq.number
         if self.state == "ended" and request.method != "PRACK":
             self._reply(request, flow, 481)
             return
-        number = request.cseq.number
-        is_pending = self._pending is not None and self._pending[0] == request
-        if number in self._ignored or is_pending:
+        if self._pending is not None and self._pending[0] == request:
             return  # it came again
+        script = self.call.script
+        replies = script.early_replies if self.state == "early" else script.replies
+        if request.method in replies and replies[request.method] is None:
+            self._remote_cseq = max(number, self._remote_cseq)
+            return
         if number <= self._remote_cseq:
             # RFC 3261 12.2.2: lower than the remote sequence number: "the request is
             # out of order and MUST be rejected with a 500".
@@ -178,14 +184,9 @@ class PhoneDialog:
             return
         self._remote_cseq = number
         self._check_target(request)
-        script = self.call.script
-        replies = script.early_replies if self.state == "early" else script.replies
-        if request.method in replies:
-            status = replies[request.method]
-            if status is None:
-                self._ignored.add(number)
-            else:
-                self._reply(request, flow, status, self._allow())
+        status = replies.get(request.method)
+        if status is not None:
+            self._reply(request, flow, status, self._allow())
             return
         self._take(request, flow)
 
@@ -427,6 +428,8 @@ class PhoneDialog:
         headers: list[tuple[str, str]] | None = None,
         body: bytes = b"",
     ) -> Response:
+        if request.method == "INVITE" and status >= 300:
+            self._refused.add(request.cseq.number)
         response = response_to(request, status, headers=headers or (), body=body)
         self.phone.answer(request, flow, response)
         if request.method == "INVITE" and status >= 300:

@@ -1,4 +1,4 @@
-"""Sends the ACKs and the re-INVITEs in the dialogs of one INVITE."""
+"""Sends ACKs and re-INVITEs inside the dialogs of one INVITE."""
 
 from __future__ import annotations
 
@@ -8,32 +8,31 @@ from sipuac.dialog import effects
 from sipuac.dialog.events import ProtocolWarning
 from sipuac.errors import Unreachable
 from sipuac.syntax.message import Request, Response
-from sipuac.ua.authenticator import Authenticator, Row, with_credentials
+from sipuac.ua.authenticator import Row, with_credentials
 from sipuac.ua.call_report import CallReport
-from sipuac.ua.challenge_reading import AUTHORIZATION, PROXY_AUTHORIZATION
+from sipuac.ua.dialog_challenges import DialogChallenges, credentials_of
 from sipuac.ua.dialog_flows import DialogFlows
 from sipuac.ua.endpoint import Endpoint
 from sipuac.ua.reinvite import ReInvite
 
 
 class DialogSender:
-    """The ACKs and re-INVITEs of one INVITE's dialogs.
+    """The ACKs and re-INVITEs of the dialogs of one INVITE, over their flows.
 
     Args:
-        endpoint: Carries them.
+        endpoint: Carries it.
         flows: The ways of the dialogs.
-        authenticator: Answers challenges; None for nobody.
+        challenges: Answers challenges.
         reporter: Told of what could not be sent.
+        again: Called with the number of a re-INVITE, the re-INVITE and the credentials
+            that it is to be sent again with.
         responded: Called with the number of a re-INVITE and each response to it.
-        again: Called with its number, the request and the credentials that it is to be
-            sent again with.
-        failed: Called with its number and why it has no response.
+        failed: Called with the number of a re-INVITE and why it has no response.
     """
 
     __slots__ = (
         "_again",
-        "_authenticator",
-        "_credentials",
+        "_challenges",
         "_endpoint",
         "_failed",
         "_flows",
@@ -46,35 +45,38 @@ class DialogSender:
         self,
         endpoint: Endpoint,
         flows: DialogFlows,
-        authenticator: Authenticator | None,
+        challenges: DialogChallenges,
         reporter: CallReport,
         *,
-        responded: Callable[[int, Response], None],
         again: Callable[[int, Request, Sequence[Row]], None],
+        responded: Callable[[int, Response], None],
         failed: Callable[[int, Unreachable], None],
     ) -> None:
         self._endpoint = endpoint
         self._flows = flows
-        self._authenticator = authenticator
+        self._challenges = challenges
+        self._again = again
         self._reporter = reporter
         self._responded = responded
-        self._again = again
         self._failed = failed
         self._reinvites: dict[int, ReInvite] = {}
-        # Of re-INVITEs without ACK, by branch and CSeq number.
-        self._credentials: dict[tuple[str, int], list[Row]] = {}
-
-    # ACKs
 
     def send_ack(self, effect: effects.SendAck) -> None:
-        """Send an ACK, and keep it."""
-        ack, cseq = effect.ack, effect.cseq
-        if cseq is not None:
-            # RFC 3261 13.2.2.4: "The ACK MUST contain the same credentials as the
-            # INVITE."
-            ack = ack.with_headers(self._credentials.pop((effect.branch, cseq), []))
+        """Send an ACK, and keep it.
+
+        "The ACK MUST contain the same credentials as the INVITE." (13.2.2.4)
+        """
+        ack = effect.ack
+        for reinvite in self._reinvites.values():
+            request = reinvite.request
+            if request.to_tag == ack.to_tag and request.cseq.number == ack.cseq.number:
+                ack = with_credentials(ack, credentials_of(request))
         self._flows.send_ack(
-            effect.branch, ack, effect.next_hop, self._ack_refused, cseq=cseq
+            effect.branch,
+            ack,
+            effect.next_hop,
+            self._ack_refused,
+            cseq=effect.cseq,
         )
 
     def repeat_ack(self, effect: effects.RepeatAck) -> None:
@@ -82,33 +84,49 @@ class DialogSender:
         self._flows.repeat_ack(effect.branch, self._ack_refused, cseq=effect.cseq)
 
     def forget_ack(self, effect: effects.ForgetAck) -> None:
-        """Its 2xx will not come again."""
+        """That 2xx cannot come again: its ACK is kept no longer."""
         self._flows.forget_ack(effect.branch, effect.cseq)
 
     def _ack_refused(self, error: Unreachable) -> None:
         self._endpoint.counters["acks-undeliverable"] += 1
         self._reporter.report(ProtocolWarning(f"the ACK could not be sent: {error}"))
 
-    # Re-INVITEs
+    def _warn(self, method: str, error: Unreachable) -> None:
+        self._reporter.report(ProtocolWarning(f"{method} could not be sent: {error}"))
 
     def send_reinvite(self, effect: effects.SendReInvite) -> None:
-        """Send a re-INVITE, perhaps once more."""
-        request = effect.request
-        rows = _credentials_of(request)
-        if self._authenticator is not None and not rows:
-            request = with_credentials(request, self._authenticator.preemptive(request))
-            rows = _credentials_of(request)
-        self._credentials[effect.branch, request.cseq.number] = rows
-        reinvite = ReInvite(
-            self._endpoint, self._authenticator, effect.number, request, self
-        )
-        self._reinvites[effect.number] = reinvite
+        """Send a re-INVITE."""
+        number = effect.number
+        request = self._challenges.prepared(effect.request)
+
+        def responded(response: Response) -> None:
+            given_up = None
+            if response.is_final:
+                given_up = self._challenges.take(request, response, again)
+            if given_up is None:
+                self._responded(number, response)
+            else:
+                given_up.addCallback(unanswered)
+
+        def unanswered(response: Response) -> None:
+            self._endpoint.submit(self._responded, number, response)
+
+        def again(rows: Sequence[Row]) -> None:
+            self._endpoint.submit(self._again, number, request, rows)
+
+        def failed(error: Unreachable) -> None:
+            self._failed(number, error)
+
+        def over() -> None:
+            if self._reinvites.get(number) is reinvite:
+                del self._reinvites[number]
 
         def refused(error: Unreachable) -> None:
-            message = f"INVITE could not be sent: {error}"
-            self._reporter.report(ProtocolWarning(message))
+            self._warn("INVITE", error)
             reinvite.not_sent(error)
 
+        reinvite = ReInvite(self._endpoint, request, responded, failed, over)
+        self._reinvites[number] = reinvite
         self._flows.send(effect.branch, effect.next_hop, reinvite.send, refused)
 
     def cancel_reinvite(self, effect: effects.CancelReInvite) -> None:
@@ -123,37 +141,9 @@ class DialogSender:
         if reinvite is not None:
             reinvite.abandon()
 
-    def responded(self, reinvite: ReInvite, response: Response) -> None:
-        """See `ReInviteUser`."""
-        self._responded(reinvite.number, response)
-
-    def challenged(self, reinvite: ReInvite, rows: list[Row]) -> None:
-        """See `ReInviteUser`."""
-        if self._reinvites.get(reinvite.number) is reinvite:
-            self._again(reinvite.number, reinvite.request, rows)
-            self.over(reinvite)
-
-    def failed(self, reinvite: ReInvite, error: Unreachable) -> None:
-        """See `ReInviteUser`."""
-        self._failed(reinvite.number, error)
-
-    def over(self, reinvite: ReInvite) -> None:
-        """See `ReInviteUser`."""
-        if self._reinvites.get(reinvite.number) is reinvite:
-            del self._reinvites[reinvite.number]
-
     def stop(self) -> None:
         """Send nothing more, and hear no more."""
         self._flows.stop()
         for reinvite in self._reinvites.values():
             reinvite.abandon()
         self._reinvites.clear()
-        self._credentials.clear()
-
-
-def _credentials_of(request: Request) -> list[Row]:
-    return [
-        (name, value)
-        for name in (AUTHORIZATION, PROXY_AUTHORIZATION)
-        for value in request.get_all(name)
-    ]

@@ -32,6 +32,7 @@ from sipuac.ua.authenticator import Authenticator
 from sipuac.ua.branch_report import BranchReport, report_of
 from sipuac.ua.call_media import CallMedia
 from sipuac.ua.call_report import CallReport
+from sipuac.ua.dialog_challenges import DialogChallenges
 from sipuac.ua.dialog_flows import DialogFlows
 from sipuac.ua.dialog_requests import DialogRequests
 from sipuac.ua.dialog_sender import DialogSender
@@ -94,10 +95,11 @@ class DialogSetDriver:
         self._flows = DialogFlows(endpoint, flow, is_secure=is_secure_call(invite))
         self._invite = SentInvite(endpoint, invite, flow, self._flows, reporter)
         self._authenticator = authenticator
+        self._challenges = DialogChallenges(endpoint, authenticator, reporter.report)
         self._dialog_requests = DialogRequests(
             endpoint,
             self._flows,
-            authenticator,
+            self._challenges,
             reporter.report,
             self._request_finished,
             self._request_challenged,
@@ -105,7 +107,7 @@ class DialogSetDriver:
         self._sender = DialogSender(
             endpoint,
             self._flows,
-            authenticator,
+            self._challenges,
             reporter,
             responded=self._reinvite_responded,
             again=self._reinvite_challenged,
@@ -246,7 +248,7 @@ class DialogSetDriver:
         for timer in self._timers.values():
             timer.stop()
         self._timers.clear()
-        self._dialog_requests.stop()
+        self._challenges.stop()
         self._sender.stop()
         self._media.close_all()
         self._requests.clear()

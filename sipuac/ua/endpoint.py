@@ -74,9 +74,9 @@ class Endpoint:
         admission: How much strangers may ask; None for the usual.
         max_udp_request: Bytes; larger requests go over TCP where the server takes it
             (RFC 3261 section 18.1.1).
-        chance: A random number from 0 up to 1, not included, each time.
         repeat_invite: Seconds between two sendings of an INVITE over UDP that rings,
             for NATs that forget quickly (RFC 3581 section 3); None for none.
+        chance: A random number from 0 up to 1, not included, each time.
 
     Attributes:
         chance: For waits that must not be the same on both sides.
@@ -95,8 +95,8 @@ class Endpoint:
         max_transactions: int = 200_000,
         admission: AdmissionLimits | None = None,
         max_udp_request: int = MAX_UDP_REQUEST,
-        chance: Callable[[], float] = random.random,
         repeat_invite: float | None = None,
+        chance: Callable[[], float] = random.random,
     ) -> None:
         self.chance = chance
         self.clock = clock

@@ -21,10 +21,12 @@ class Delivered:
     """What became of a request.
 
     Attributes:
+        request: As it was sent, without Via.
         response: The final response.
         flow: The flow that it went over.
     """
 
+    request: Request
     response: Response
     flow: IFlow
 
@@ -66,7 +68,8 @@ def request_any(
         try:
             flow: IFlow = yield candidates.next_flow()
             answers = _Answers(candidates)
-            endpoint.start_client(build(flow), flow, answers)
+            request = build(flow)
+            endpoint.start_client(request, flow, answers)
             response: Response = yield answers.deferred
         except Unreachable as error:
             if candidates.may_go_on(error):
@@ -74,6 +77,6 @@ def request_any(
             if refused is not None:
                 return refused
             raise
-        refused = Delivered(response, flow)
+        refused = Delivered(request, response, flow)
         if not candidates.may_go_on(response):
             return refused

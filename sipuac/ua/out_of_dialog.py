@@ -17,6 +17,7 @@ from sipuac.syntax.uri import SipUri, Uri
 from sipuac.transport.interfaces import IFlow
 from sipuac.ua.authenticator import Authenticator, with_credentials
 from sipuac.ua.endpoint import Endpoint
+from sipuac.ua.failover import Delivered, request_any
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,19 +76,28 @@ class RequestSender:
             `LocalProtocolError` where there are too many transactions. Cancelling it
             stops the waiting.
         """
-        if flow is None or not flow.is_open:
-            is_secure = isinstance(next_hop, SipUri) and next_hop.is_secure
-            flow = yield self._endpoint.flow_to(next_hop, is_secure=is_secure)
         authenticator = self.authenticator
         self._cseq += 1
-        request = build(flow, self.call_id, self._cseq)
-        if authenticator is not None:
-            rows = authenticator.preemptive(request)
-            request = with_credentials(request, rows)
-        while True:
-            response: Response = yield self._endpoint.request(request, flow)
-            if response.status not in (401, 407) or authenticator is None:
-                break
+
+        def first(way: IFlow) -> Request:
+            made = build(way, self.call_id, self._cseq)
+            if authenticator is None:
+                return made
+            return with_credentials(made, authenticator.preemptive(made))
+
+        request: Request
+        response: Response
+        if flow is not None and flow.is_open:
+            request = first(flow)
+            response = yield self._endpoint.request(request, flow)
+        else:
+            is_secure = isinstance(next_hop, SipUri) and next_hop.is_secure
+            servers = self._endpoint.servers
+            candidates = servers.candidates(next_hop, is_secure=is_secure)
+            delivered: Delivered = yield request_any(self._endpoint, candidates, first)
+            request, response = delivered.request, delivered.response
+            flow = delivered.flow
+        while response.status in (401, 407) and authenticator is not None:
             rows = yield authenticator.answer(request, response)
             if not flow.is_open:
                 raise TransportFailed("the connection closed after a challenge")
@@ -95,6 +105,7 @@ class RequestSender:
             # normally when sending an updated request."
             self._cseq += 1
             request = with_credentials(build(flow, self.call_id, self._cseq), rows)
+            response = yield self._endpoint.request(request, flow)
         if authenticator is not None and response.is_success:
             authenticator.learn(request, response)
         return Answered(request, response, flow)

@@ -13,7 +13,7 @@ from sipuac.cli.call import OneShotCall
 from sipuac.cli.output import JsonOutput, TextOutput
 from sipuac.errors import TransportFailed
 from sipuac.service.inviter_service import InviterService
-from sipuac.testing.media import refuse
+from sipuac.testing.media import ScriptedMedia, refuse
 from sipuac.testing.script import (
     Script,
     answer,
@@ -210,6 +210,20 @@ class CompletedCallTests(OneShotCallTestCase):
         self.assertEqual(len({line["to_tag"] for line in early}), 2)
         self.assertEqual(forked["action"], "collect")
         self.assertEqual(forked["to_tag"], early[1]["to_tag"])
+
+    def test_adopt(self) -> None:
+        """Under `adopt` the call of an extra is saved; what is printed says so."""
+        self.media = ScriptedMedia(
+            self.clock, can_replace_answer=False, can_fork_offer=False
+        )
+        self.phone("desk", early_media(0.1))
+        self.phone("mobile", ring(0.2), answer(1.0), hang_up(2.0))
+        self.ring()
+        options = {"early_media": True, "on_fork": "adopt", "media": self.media}
+        self.assertEqual(self.status_of(self.place(invite_options=options)), 0)
+        actions = [one["action"] for one in self.lines() if one["event"] == "forked"]
+        self.assertEqual(actions, ["leave", "adopt", "cancel-extra"])
+        self.assertEqual(self.names()[-1], "ended")
 
 
 class FailedCallTests(OneShotCallTestCase):

@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
-from sipuac.dialog.effects import ApplyAnswer, FailInvite, MoveMedia, ReplaceAnswer
+from sipuac.dialog.effects import (
+    ApplyAnswer,
+    Effect,
+    FailInvite,
+    MoveMedia,
+    ReplaceAnswer,
+    SendAck,
+)
 from sipuac.dialog.events import ProtocolWarning
 from sipuac.dialog.fork_policy import Follow
 from sipuac.dialog.session_state import SessionState
 from sipuac.errors import MediaRefused
+from sipuac.sdp.description import SessionDescription
 from tests.dialog.messages import (
     NOT_ACCEPTABLE,
     DialogCase,
     accepted,
     ack,
     applied,
+    because,
     bye,
     closed,
     limited,
     sdp,
 )
+from tests.dialog.talk import TalkCase, ack_of
 
 TWO_STREAMS = sdp(2000) + b"m=video 2002 RTP/AVP 31\r\n"
 NO_STREAM = sdp(2000).split(b"m=")[0]
@@ -109,3 +119,33 @@ class UnfitAnswerTests(DialogCase):
         self.begin()
         effects = self.receive(200, port=0)[1]
         self.assertEqual(effects[-2:], [applied("a", 0), limited()])
+
+
+class LaterAnswerTests(TalkCase):
+    """Answers to the offers that follow, in a call that stands."""
+
+    UNFIT = SessionDescription.parse(TWO_STREAMS)
+
+    def assert_ended(self, effects: list[Effect], cseq: int) -> None:
+        """No media was asked; BYE, as both sides do not agree any more."""
+        self.assertEqual(self.of_kind(effects, ApplyAnswer), [])
+        message = (
+            "the answer does not fit our offer: 2 streams in answer to 1 (RFC 3264 6)"
+        )
+        self.assertEqual(self.failed(effects).message, message)
+        number = 2 if cseq == 3 else 1
+        self.assertEqual(effects[-1], bye("a", number, because(488, message), cseq))
+
+    def test_to_our_re_invite(self) -> None:
+        """ACK, BYE with Reason 488 (3264-6-a)."""
+        self.ask()
+        self.offered(1002)
+        effects = self.answered(1, 200, self.UNFIT)
+        self.assertEqual(self.of_kind(effects, SendAck), ack_of(2)[:1])
+        self.assert_ended(effects, 3)
+
+    def test_in_the_ack(self) -> None:
+        """BYE where we offered in the 2xx to the peer's re-INVITE (3264-6-a)."""
+        self.comes("INVITE")
+        self.offered(1002)
+        self.assert_ended(self.comes("ACK", 1, self.UNFIT)[1], 2)

@@ -120,6 +120,7 @@ class Peer:
         tag: str = "a",
         cseq: int = 1,
         headers: Iterable[tuple[str, str]] = (),
+        body: bytes = b"",
     ) -> Request:
         """Send a request in the dialog that this tag made with the last INVITE."""
         assert self.flow is not None
@@ -138,6 +139,7 @@ class Peer:
                 ("CSeq", f"{cseq} {method}"),
                 *headers,
             ],
+            body,
         )
         self.send(request)
         return request

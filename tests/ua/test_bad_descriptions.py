@@ -10,11 +10,12 @@ from typing import Any
 
 from sipuac.errors import MediaRefused, MissingSessionDescription, TransportFailed
 from sipuac.sdp.description import SessionDescription
-from sipuac.syntax.message import Response, response_to
+from sipuac.syntax.message import Request, Response, response_to
 from sipuac.testing.media import late
 from sipuac.ua.invitation import Invitation
 from tests.ua.peer import HOST, PeerTestCase
 
+SDP = ("Content-Type", "application/sdp")
 HEAD = b"v=0\r\no=bob 1 1 IN IP4 192.0.2.9\r\ns=-\r\nc=IN IP4 192.0.2.9\r\nt=0 0\r\n"
 AUDIO = b"m=audio 4000 RTP/AVP 0 8\r\n"
 GOOD = HEAD + AUDIO
@@ -283,6 +284,76 @@ class OfferTests(BadDescriptionCase):
         self.assertEqual(self.peer.last("PRACK").get("RAck"), "1 1 INVITE")
         self.assertNotEqual(self.peer.last("PRACK").body, b"")
         self.peer.answer(self.peer.last("PRACK"), 200)
+        self.hang_up(call)
+
+
+class PeerOfferTests(BadDescriptionCase):
+    """Offers of the callee in a request while another one is pending."""
+
+    def update(self, cseq: int) -> Response:
+        """The callee sends UPDATE with an offer; our answer to that."""
+        fields = [("Contact", f"<sip:bob@{HOST}>"), SDP]
+        self.peer.ask("UPDATE", cseq=cseq, headers=fields, body=GOOD)
+        self.advance()
+        said = self.peer.received[-1]
+        assert isinstance(said, Response)
+        self.assertEqual(said.cseq.method, "UPDATE")
+        return said
+
+    def test_while_ours_is_open(self) -> None:
+        """491 while our offer has no answer; 488 with a Warning once it has one, as
+        there is one exchange while the INVITE is open (3311-5.2-a).
+        """
+        call = self.invite()
+        self.say(180, b"", "text/plain")
+        self.assertEqual(self.update(1).status, 491)
+        self.say(183, GOOD, rseq="1")
+        self.peer.answer(self.peer.last("PRACK"), 200)
+        self.advance()
+        refused = self.update(2)
+        self.assertEqual(refused.status, 488)
+        self.assertIsNotNone(refused.get("Warning"))
+        self.assertEqual(self.media.called("open"), [])
+        self.say(200, GOOD)
+        self.hang_up(call)
+
+    def test_while_its_own_is_open(self) -> None:
+        """491: "While an INVITE client transaction is incomplete, and an ACK or a PRACK
+        transaction associated with an offer/answer is incomplete, a UA should reject an
+        UPDATE request with a 491 response" (RFC 6337 section 4.3).
+        """
+        self.media.react("make_answer", late(2.0))
+        call = self.invite(without_sdp=True)
+        self.say(183, GOOD, rseq="1")
+        self.assertEqual(self.update(1).status, 491)
+        self.advance(2)
+        self.peer.answer(self.peer.last("PRACK"), 200)
+        self.assertEqual(len(self.media.called("make_answer")), 1)
+        self.say(200, b"", "text/plain")
+        self.hang_up(call)
+
+    def test_a_re_invite_while_the_invite_is_open(self) -> None:
+        """491 (3261-14.2-a); its ACK ends that, and the call goes on."""
+        call = self.invite()
+        self.say(183, GOOD)
+        fields = [("Contact", f"<sip:bob@{HOST}>"), SDP]
+        asked = self.peer.ask("INVITE", headers=fields, body=GOOD)
+        self.advance()
+        self.assertEqual(self.peer.statuses, [491])
+        acknowledged = Request(
+            "ACK",
+            asked.uri,
+            [
+                ("Via", asked.get("Via") or ""),
+                ("Max-Forwards", "70"),
+                ("From", asked.get("From") or ""),
+                ("To", asked.get("To") or ""),
+                ("Call-ID", asked.call_id),
+                ("CSeq", "1 ACK"),
+            ],
+        )
+        self.peer.send(acknowledged)
+        self.say(200, GOOD)
         self.hang_up(call)
 
 

@@ -148,6 +148,10 @@ class DescribeTests(SynchronousTestCase):
                 events.RedirectedTo(302, ("sip:a@x", "sip:b@x")),
                 "redirected (302) to sip:a@x, sip:b@x",
             ),
+            (
+                events.Retrying(420, "Bad Extension", "without 199"),
+                "420 Bad Extension: tried again without 199",
+            ),
             (events.Cancelling("as asked"), "cancelling: as asked"),
             (events.ProtocolWarning("odd"), "warning: odd"),
             (events.ProtocolWarning("odd", "desk"), "branch a: warning: odd"),

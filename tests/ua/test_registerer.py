@@ -36,7 +36,10 @@ class RegistererTests(SynchronousTestCase):
         self.endpoint = Endpoint(
             self.clock,
             self.transport,
-            LiteralResolver(None, "nowhere.invalid"),
+            LiteralResolver(
+                {"pair.invalid": ("registrar.invalid", "second.invalid")},
+                "nowhere.invalid",
+            ),
             identifiers=CountingIdentifiers("caller"),
         )
         self.successResultOf(self.endpoint.start())
@@ -218,6 +221,23 @@ class RegistererTests(SynchronousTestCase):
         self.assertEqual(len(self.registrar.requests), 1)
         self.network.advance(3)
         self.assertEqual(len(self.registrar.requests), 2)
+        self.stop(registerer)
+
+    def test_next_server(self) -> None:
+        """Where one server of the registrar says 503, the next one is asked
+        (3263-4.3-a).
+        """
+        second = Registrar(
+            self.network.transport("second.invalid", 5060, "UDP"), self.clock
+        )
+        self.successResultOf(second.start())
+        self.registrar.answers.append((503, ()))
+        registerer = self.register("sip:caller@pair.invalid")
+        self.assertTrue(registerer.is_registered)
+        self.assertEqual(len(self.registrar.requests), 1)
+        first, other = self.registrar.requests[0], second.requests[0]
+        self.assertEqual(first.get("CSeq"), other.get("CSeq"))
+        self.assertNotEqual(first.branch, other.branch)
         self.stop(registerer)
 
     def test_challenge(self) -> None:
