@@ -270,7 +270,10 @@ class DialogSet:
         self, number: int, request: Request, credentials: Sequence[tuple[str, str]]
     ) -> list[Effect]:
         """A request of ours in a dialog is to be sent again, with these credentials."""
-        self.requests.again(number, request, tuple(credentials))
+        if request.method == "INVITE":
+            self.reinvites.again(number, request, tuple(credentials))
+        else:
+            self.requests.again(number, request, tuple(credentials))
         return self._finish()
 
     def media_applied(self, tag: str) -> list[Effect]:
@@ -346,13 +349,6 @@ class DialogSet:
     def reinvite_response(self, number: int, response: Response) -> list[Effect]:
         """A response to a re-INVITE of ours, each one that comes."""
         self.reinvites.response_received(number, response)
-        return self._finish()
-
-    def reinvite_challenged(
-        self, number: int, request: Request, credentials: Sequence[tuple[str, str]]
-    ) -> list[Effect]:
-        """A re-INVITE of ours is to be sent again, with these credentials."""
-        self.reinvites.again(number, request, tuple(credentials))
         return self._finish()
 
     def reinvite_failed(self, number: int, error: Unreachable) -> list[Effect]:

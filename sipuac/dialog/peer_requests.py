@@ -26,6 +26,9 @@ from sipuac.syntax.message import Request, Response, response_to
 if TYPE_CHECKING:
     from sipuac.dialog.dialog_set import DialogSet
 
+# Our BYE waits for its answer: "the dialog shouldn't exist outwardly" (RFC 5407 3.3.3).
+_MORTAL = (BranchState.ENDING, BranchState.RELEASING)
+
 
 class PeerRequests:
     """The requests of the callees of a dialog set."""
@@ -49,7 +52,8 @@ class PeerRequests:
             if branch is not None:
                 self._set.peer_modifications.ack_received(branch, request)
             return
-        if branch is None:
+        is_mortal = branch is not None and branch.state in _MORTAL
+        if branch is None or (is_mortal and request.method != "BYE"):
             self._reply(request, response_to(request, 481))
             return
         refusal = refusal_of(branch.dialog, request)

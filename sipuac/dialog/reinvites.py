@@ -17,7 +17,6 @@ from sipuac.dialog.effects import (
     ForgetAck,
     RepeatAck,
     SendAck,
-    SendReInvite,
 )
 from sipuac.dialog.modification import OwnModification
 from sipuac.dialog.reliable import ReliableOrder, Verdict
@@ -110,21 +109,24 @@ class ReInvites:
     def again(
         self, number: int, request: Request, credentials: tuple[tuple[str, str], ...]
     ) -> None:
-        """A challenge of it can be answered: send it once more, with the next CSeq."""
+        """Send a re-INVITE that was challenged once more, with these credentials.
+
+        It is another transaction with the next CSeq number (RFC 3261 section 22.2), for
+        the same modification.
+        """
         sent = self._sent.get(number)
-        if sent is None or sent.is_acked:
-            return
-        if sent.own is None or sent.is_cancelled:
-            self.failed(number, TransactionTimeout("the re-INVITE was cancelled"))
+        if sent is None:
             return
         self._outbox.stop_timer(timer_of(DialogTimer.REINVITE, number))
+        if sent.own is None:
+            del self._sent[number]
+            return
+        branch = sent.branch
+        sent.cseq = self._set.requests.invite_again(
+            branch, number, request, credentials
+        )
         sent.has_provisional = False
         sent.own.order = ReliableOrder()
-        dialog = sent.branch.dialog
-        repeated = dialog.repeated(request, credentials)
-        sent.cseq = dialog.local_cseq
-        effect = SendReInvite(sent.branch.tag, number, repeated, dialog.next_hop())
-        self._outbox.emit(effect)
 
     def failed(self, number: int, error: Unreachable) -> None:
         """The re-INVITE with this number will have no final response."""

@@ -70,6 +70,19 @@ class Requests:
             effect = SendInDialog(branch.tag, number, again, dialog.next_hop())
             self._outbox.emit(effect)
 
+    def invite_again(
+        self,
+        branch: Branch,
+        number: int,
+        request: Request,
+        headers: tuple[tuple[str, str], ...],
+    ) -> int:
+        """As `again`, for a re-INVITE; its new CSeq number."""
+        dialog = branch.dialog
+        again = dialog.repeated(request, headers)
+        self._outbox.emit(SendReInvite(branch.tag, number, again, dialog.next_hop()))
+        return dialog.local_cseq
+
     def finished(self, number: int) -> tuple[Branch, str] | None:
         """Which request this was: its branch and method; None for none that waits."""
         return self._pending.pop(number, None)

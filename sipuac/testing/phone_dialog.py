@@ -69,6 +69,7 @@ class PhoneDialog:
         self._own_invite: Ask | None = None
         self._pending: tuple[Request, IFlow, IDelayedCall] | None = None
         self._refusals: dict[int, Repeater] = {}
+        self._ignored: set[int] = set()
 
     @property
     def is_over(self) -> bool:
@@ -165,17 +166,13 @@ class PhoneDialog:
 
     def request_received(self, request: Request, flow: IFlow) -> None:
         """A request other than ACK and CANCEL bears the tags of this dialog."""
-        number = request.cseq.number
         if self.state == "ended" and request.method != "PRACK":
             self._reply(request, flow, 481)
             return
-        if self._pending is not None and self._pending[0] == request:
+        number = request.cseq.number
+        is_pending = self._pending is not None and self._pending[0] == request
+        if number in self._ignored or is_pending:
             return  # it came again
-        script = self.call.script
-        replies = script.early_replies if self.state == "early" else script.replies
-        if request.method in replies and replies[request.method] is None:
-            self._remote_cseq = max(number, self._remote_cseq)
-            return
         if number <= self._remote_cseq:
             # RFC 3261 12.2.2: lower than the remote sequence number: "the request is
             # out of order and MUST be rejected with a 500".
@@ -184,9 +181,14 @@ class PhoneDialog:
             return
         self._remote_cseq = number
         self._check_target(request)
-        status = replies.get(request.method)
-        if status is not None:
-            self._reply(request, flow, status, self._allow())
+        script = self.call.script
+        replies = script.early_replies if self.state == "early" else script.replies
+        if request.method in replies:
+            status = replies[request.method]
+            if status is None:
+                self._ignored.add(number)
+            else:
+                self._reply(request, flow, status, self._allow())
             return
         self._take(request, flow)
 

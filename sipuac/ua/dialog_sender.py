@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from sipuac.dialog import effects
 from sipuac.dialog.events import ProtocolWarning
 from sipuac.errors import Unreachable
-from sipuac.syntax.message import Request, Response
-from sipuac.ua.authenticator import Row, with_credentials
+from sipuac.syntax.message import Response
 from sipuac.ua.call_report import CallReport
-from sipuac.ua.dialog_challenges import DialogChallenges, credentials_of
+from sipuac.ua.challenges import Challenges, credentials_of
 from sipuac.ua.dialog_flows import DialogFlows
+from sipuac.ua.dialog_requests import Again
 from sipuac.ua.endpoint import Endpoint
 from sipuac.ua.reinvite import ReInvite
 
@@ -22,11 +22,12 @@ class DialogSender:
     Args:
         endpoint: Carries it.
         flows: The ways of the dialogs.
-        challenges: Answers challenges.
         reporter: Told of what could not be sent.
+        challenges: Answers what challenges the re-INVITEs.
+        responded: Called with the number of a re-INVITE and each response to it that is
+            not dealt with here.
         again: Called with the number of a re-INVITE, the re-INVITE and the credentials
             that it is to be sent again with.
-        responded: Called with the number of a re-INVITE and each response to it.
         failed: Called with the number of a re-INVITE and why it has no response.
     """
 
@@ -45,32 +46,32 @@ class DialogSender:
         self,
         endpoint: Endpoint,
         flows: DialogFlows,
-        challenges: DialogChallenges,
         reporter: CallReport,
+        challenges: Challenges,
         *,
-        again: Callable[[int, Request, Sequence[Row]], None],
         responded: Callable[[int, Response], None],
+        again: Again,
         failed: Callable[[int, Unreachable], None],
     ) -> None:
         self._endpoint = endpoint
         self._flows = flows
-        self._challenges = challenges
-        self._again = again
         self._reporter = reporter
+        self._challenges = challenges
         self._responded = responded
+        self._again = again
         self._failed = failed
         self._reinvites: dict[int, ReInvite] = {}
 
     def send_ack(self, effect: effects.SendAck) -> None:
         """Send an ACK, and keep it.
 
-        "The ACK MUST contain the same credentials as the INVITE." (13.2.2.4)
+        "The ACK MUST contain the same credentials as the INVITE" (RFC 3261 13.2.2.4);
+        those of the initial INVITE are in it already.
         """
         ack = effect.ack
         for reinvite in self._reinvites.values():
-            request = reinvite.request
-            if request.to_tag == ack.to_tag and request.cseq.number == ack.cseq.number:
-                ack = with_credentials(ack, credentials_of(request))
+            if reinvite.is_acknowledged_by(effect.branch, effect.cseq):
+                ack = ack.with_headers(credentials_of(reinvite.request))
         self._flows.send_ack(
             effect.branch,
             ack,
@@ -95,30 +96,27 @@ class DialogSender:
         self._reporter.report(ProtocolWarning(f"{method} could not be sent: {error}"))
 
     def send_reinvite(self, effect: effects.SendReInvite) -> None:
-        """Send a re-INVITE."""
+        """Send a re-INVITE, or send one again that was challenged."""
         number = effect.number
-        request = self._challenges.prepared(effect.request)
+        request = self._challenges.authorized(effect.request)
 
         def responded(response: Response) -> None:
-            given_up = None
-            if response.is_final:
-                given_up = self._challenges.take(request, response, again)
-            if given_up is None:
+            if not response.is_final or reinvite.is_cancelled:
                 self._responded(number, response)
-            else:
-                given_up.addCallback(unanswered)
-
-        def unanswered(response: Response) -> None:
-            self._endpoint.submit(self._responded, number, response)
-
-        def again(rows: Sequence[Row]) -> None:
-            self._endpoint.submit(self._again, number, request, rows)
+                return
+            reinvite.asked = self._challenges.answer(
+                request,
+                response,
+                lambda rows: self._again(number, request, rows),
+                lambda: self._responded(number, response),
+            )
 
         def failed(error: Unreachable) -> None:
             self._failed(number, error)
 
         def over() -> None:
-            if self._reinvites.get(number) is reinvite:
+            # It may have been sent again by now, under the same number.
+            if self._reinvites.get(number) is reinvite and not reinvite.is_asking:
                 del self._reinvites[number]
 
         def refused(error: Unreachable) -> None:

@@ -32,7 +32,7 @@ from sipuac.ua.authenticator import Authenticator
 from sipuac.ua.branch_report import BranchReport, report_of
 from sipuac.ua.call_media import CallMedia
 from sipuac.ua.call_report import CallReport
-from sipuac.ua.dialog_challenges import DialogChallenges
+from sipuac.ua.challenges import Challenges
 from sipuac.ua.dialog_flows import DialogFlows
 from sipuac.ua.dialog_requests import DialogRequests
 from sipuac.ua.dialog_sender import DialogSender
@@ -95,22 +95,22 @@ class DialogSetDriver:
         self._flows = DialogFlows(endpoint, flow, is_secure=is_secure_call(invite))
         self._invite = SentInvite(endpoint, invite, flow, self._flows, reporter)
         self._authenticator = authenticator
-        self._challenges = DialogChallenges(endpoint, authenticator, reporter.report)
+        self._challenges = Challenges(authenticator, endpoint.clock, reporter.report)
         self._dialog_requests = DialogRequests(
             endpoint,
             self._flows,
             self._challenges,
-            reporter.report,
-            self._request_finished,
-            self._request_challenged,
+            reporter,
+            finished=self._request_finished,
+            again=self._request_challenged,
         )
         self._sender = DialogSender(
             endpoint,
             self._flows,
-            self._challenges,
             reporter,
+            self._challenges,
             responded=self._reinvite_responded,
-            again=self._reinvite_challenged,
+            again=self._request_challenged,
             failed=self._reinvite_failed,
         )
         self._media = CallMedia(opener, modifiers, self)
@@ -308,11 +308,6 @@ class DialogSetDriver:
 
     def _reinvite_responded(self, number: int, response: Response) -> None:
         self._run(self._set.reinvite_response, number, response)
-
-    def _reinvite_challenged(
-        self, number: int, request: Request, credentials: Sequence[tuple[str, str]]
-    ) -> None:
-        self._run(self._set.reinvite_challenged, number, request, credentials)
 
     def _reinvite_failed(self, number: int, error: Unreachable) -> None:
         self._run(self._set.reinvite_failed, number, error)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -12,6 +13,7 @@ from sipuac.dialog.capabilities import SUPPORTED
 from sipuac.errors import LocalProtocolError, Unreachable
 from sipuac.syntax.message import Request, Response
 from sipuac.transport.interfaces import IFlow
+from sipuac.ua.authenticator import Row
 from sipuac.ua.endpoint import ClientTransaction, Endpoint
 from sipuac.ua.interfaces import IClientTransactionUser
 
@@ -30,7 +32,9 @@ class ReInvite:
         over: Told that nothing more comes.
 
     Attributes:
-        request: As above.
+        request: The re-INVITE, without Via.
+        is_cancelled: Whether its CANCEL was asked for.
+        asked: Who is or was asked for credentials, as it was challenged.
     """
 
     __slots__ = (
@@ -40,6 +44,8 @@ class ReInvite:
         "_over",
         "_responded",
         "_transaction",
+        "asked",
+        "is_cancelled",
         "request",
     )
 
@@ -53,6 +59,8 @@ class ReInvite:
     ) -> None:
         self._endpoint = endpoint
         self.request = request
+        self.is_cancelled = False
+        self.asked: Deferred[list[Row]] | None = None
         self._responded = responded
         self._failed = failed
         self._over = over
@@ -69,6 +77,16 @@ class ReInvite:
         if not self._is_abandoned:
             self._transaction = self._endpoint.start_client(self.request, flow, self)
 
+    @property
+    def is_asking(self) -> bool:
+        """Whether it was challenged, and the credentials are still awaited."""
+        return self.asked is not None and not self.asked.called
+
+    def is_acknowledged_by(self, branch: str, cseq: int | None) -> bool:
+        """Whether the ACK with this CSeq number in the dialog of this branch is its."""
+        request = self.request
+        return request.cseq.number == cseq and (request.to_tag or "") == branch
+
     def not_sent(self, error: Unreachable) -> None:
         """There is no way for it."""
         if not self._is_abandoned:
@@ -80,8 +98,9 @@ class ReInvite:
 
     def cancel(self) -> None:
         """Send its CANCEL; whatever answers that, it ends by its own final response."""
-        if self._transaction is None:
+        if self._transaction is None or self.asked is not None:
             return
+        self.is_cancelled = True
 
         def failed(failure: Failure) -> None:
             failure.trap(Unreachable, LocalProtocolError)
@@ -93,6 +112,8 @@ class ReInvite:
     def abandon(self) -> None:
         """Hear no more of it; what is not sent yet never will be."""
         self._is_abandoned = True
+        if self.asked is not None:
+            self.asked.cancel()
         if self._transaction is not None:
             self._transaction.abandon()
             self._transaction = None

@@ -341,10 +341,12 @@ class GlareTests(TalkCase):
         self.assertEqual(effects, [reply(request, 491)])
 
     def test_during_our_bye(self) -> None:
-        """While our BYE is on its way the session is not changed any more."""
+        """While our BYE is on its way there is no dialog any more for others: 481."""
         self.set.hang_up()
         request, effects = self.comes("INVITE", 1, NEW)
-        self.assertEqual(effects, [reply(request, 488, NOT_CHANGED)])
+        self.assertEqual(effects, [reply(request, 481)])
+        request, effects = self.comes("REFER", 2)
+        self.assertEqual(effects, [reply(request, 481)])
 
 
 class UpdateTests(TalkCase):

@@ -15,10 +15,9 @@ from sipuac.syntax.parser import parse_message
 
 DATA = Path(__file__).resolve().parent.parent / "data" / "rfc3665"
 
+_PARTY = r"(?:Alice|Bob|Redirect Server|Redirect Proxy|Proxy \d|Proxy)"
 _HEADING = re.compile(
-    r"^F(?P<number>\d+) .*?(?P<source>\w+(?: Server| Proxy| \d)?)"
-    r" -> (?P<destination>\w+(?: Server| \d)?)\n\n",
-    re.M,
+    rf"^F(?P<number>\d+) .*?(?P<source>{_PARTY}) -> (?P<destination>{_PARTY})\n\n", re.M
 )
 
 

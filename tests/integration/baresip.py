@@ -22,10 +22,10 @@ from tests.integration.wire_log import LoggedMessage
 
 AnswerMode = Literal["manual", "early", "auto"]
 
-# Only what this phone needs. Audio comes from a bridge that nothing feeds: silence, but
-# it travels, and one can see whether and where to.
+# Only what this phone needs. Its audio is a tone, so that one can see whether it sends,
+# and where to.
 _MODULES = ("g711.so",)
-_AUDIO_MODULES = ("aubridge.so",)
+_AUDIO_MODULES = ("ausine.so",)
 _APPLICATIONS = ("menu.so", "ctrl_tcp.so")
 # Seconds that baresip may take to answer on its control connection.
 _PATIENCE = 3.0
@@ -78,9 +78,9 @@ class Baresip(Callee):
             f"net_interface {HOST}",
             # Else it plays its ringing tones, and complains that it cannot.
             f"audio_path {folder}",
-            "audio_source aubridge,phone",
-            "audio_player aubridge,phone",
-            "audio_alert aubridge,alert",
+            "audio_source ausine,440",
+            "ausrc_srate 48000",
+            "ausrc_channels 2",
             f"rtp_ports {media_port}-{media_port + 3}",
             # No running clock on its output, which would fall into the trace.
             "statmode_default off",

@@ -60,7 +60,9 @@ class BaresipScenarios(PeerTestCase):
         invitation = await service.invite(self.target(phone), early_media=True)
         await self.until(lambda: bool(phone.sent("183 INVITE")))
         early = phone.sent("183 INVITE")[0]
-        await self.until(lambda: invitation.branches[0].has_media)
+        await self.until(
+            lambda: any(branch.has_media for branch in invitation.branches)
+        )
         self.assertEqual(phone.methods(), ["INVITE"])
         phone.accept()
         session = await invitation.established

@@ -97,7 +97,7 @@ class PeerTestCase(TestCase):
             media: Its media.
             options: More arguments of it, or other ones.
         """
-        arguments = options
+        arguments = dict(options)
         if "proxy" not in options:
             arguments = {
                 "proxy": self.kamailio.uri(self.transport),
@@ -106,7 +106,7 @@ class PeerTestCase(TestCase):
             }
         service = InviterService(
             "sip:caller@example.com",
-            reactor=self.reactor,
+            reactor=arguments.pop("reactor", self.reactor),
             bind=HOST,
             hosts={DOMAIN: HOST},
             media=media,

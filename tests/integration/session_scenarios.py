@@ -5,10 +5,10 @@ Everything goes through Kamailio; the phones' logs are the verdict.
 
 from __future__ import annotations
 
+from sipuac.ua.invitation import Invitation
 from tests.integration.peer_case import PeerTestCase
 from tests.integration.peers import Phone
 from tests.integration.scenarios import Behaviour
-from tests.integration.wire_log import LoggedMessage
 
 
 class SessionCase(PeerTestCase):
@@ -18,15 +18,20 @@ class SessionCase(PeerTestCase):
         """Wait until the phone's own BYE has its 200."""
         await self.until(lambda: bool(phone.received("200 BYE")))
 
-    def final_response(self, phone: Phone, method: str) -> LoggedMessage:
-        """The one final response that the phone's own requests of a method have got."""
-        kinds = [
-            message
-            for message in phone.received()
-            if message.kind.endswith(f" {method}") and message.kind[0] != "1"
-        ]
-        self.assertEqual(len({m.kind for m in kinds}), 1, self.transcript())
-        return kinds[0]
+    def events(self, invitation: Invitation, name: str) -> list[dict[str, object]]:
+        """The events of this name."""
+        every = (event.as_dict() for event in invitation.events)
+        return [event for event in every if event["event"] == name]
+
+    def check_modified(
+        self, invitation: Invitation, by: str, method: str, times: int
+    ) -> None:
+        """The session was modified so often, by "local" or "remote"."""
+        modified = self.events(invitation, "session-modified")
+        self.assertEqual(
+            [(event["by"], event["method"]) for event in modified],
+            [(by, method)] * times,
+        )
 
 
 class SessionScenarios(SessionCase):

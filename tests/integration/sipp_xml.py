@@ -83,11 +83,12 @@ def timeout(seconds: float, name: str) -> str:
 
 
 def recv(
-    method: str, next_label: str, attributes: str = "", is_last: bool = False
+    method: str, next_label: str = "", attributes: str = "", is_last: bool = False
 ) -> str:
     """Take a request and go on at the label; the last one of a choice is mandatory."""
     optional = "" if is_last else 'optional="true"'
-    return f'<recv request="{method}" {optional} {attributes} next="{next_label}"/>'
+    following = f'next="{next_label}"' if next_label else ""
+    return f'<recv request="{method}" {optional} {attributes} {following}/>'
 
 
 def recv_response(status: int, next_label: str = "", is_last: bool = False) -> str:

@@ -16,7 +16,7 @@ ANSWER, IGNORE = "answer", "ignore"
 """What a waiting phone does about a request, where it is not to go on at a label."""
 
 # The final responses that the phone knows how to go on after.
-_REFUSALS = (405, 415, 420, 481, 487, 488, 489, 491, 500, 501)
+_REFUSALS = (405, 415, 420, 422, 481, 487, 488, 489, 491, 500, 501)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,12 +123,11 @@ class StepWriter:
             parts.append(xml.label(f"{place}_now"))
             match step:
                 case Ask():
-                    parts.append(self._ask(step))
+                    parts.append(self._ask(step, after))
                 case Take():
-                    parts.append(self._take(step))
+                    parts.append(self._take(step, after))
                 case Collide():
-                    parts.append(self._collide(step))
-            parts.append(xml.goto(after))
+                    parts.append(self._collide(step, after))
         return "\n".join(parts)
 
     def request(
@@ -223,22 +222,31 @@ class StepWriter:
         head += "".join(f"{line}\n" for line in headers)
         return xml.send(head, body, attributes)
 
-    def _take(self, step: Take) -> str:
+    # Each step goes on in its last element: what comes between two elements is not
+    # looked at, and what comes while the scenario is at a mere `nop` is lost.
+
+    def _take(self, step: Take, following: str) -> str:
         is_invite = step.method == "INVITE"
+        # SIPp repeats it until the next message; it has to overlook that one.
+        is_repeated = is_invite and not step.ignored_acks
+        attributes = 'retrans="500"' if is_repeated else ""
+        if not is_invite:
+            attributes = f'next="{following}"'
         response = self._respond_again(
-            step.status_line,
-            step.headers,
-            self._sdp(step.direction),
-            # SIPp repeats it until the next message; it has to overlook that one.
-            'retrans="500"' if is_invite and not step.ignored_acks else "",
+            step.status_line, step.headers, self._sdp(step.direction), attributes
         )
         if not is_invite:
             return response
-        acknowledgement = '<recv request="ACK"/>'
-        ignored = [response, acknowledgement, xml.pause(0.5)] * step.ignored_acks
-        return "\n".join([*ignored, response, acknowledgement])
+        overlooked = [response, xml.recv("ACK", is_last=True), xml.pause(0.5)]
+        return "\n".join(
+            [
+                *overlooked * step.ignored_acks,
+                response,
+                xml.recv("ACK", following, is_last=True),
+            ]
+        )
 
-    def _collide(self, step: Collide) -> str:
+    def _collide(self, step: Collide, following: str) -> str:
         cseq = self.next_cseq()
         offer = self._sdp(step.direction)
         return "\n".join(
@@ -248,61 +256,56 @@ class StepWriter:
                 xml.recv_response(491, is_last=True),
                 self.request("ACK", cseq, f"{cseq}"),
                 self._respond_again("491 Request Pending", (), "", 'retrans="500"'),
-                '<recv request="ACK"/>',
+                xml.recv("ACK", following, is_last=True),
             ]
         )
 
-    def _ask(self, step: Ask) -> str:
+    def _ask(self, step: Ask, following: str) -> str:
         cseq = self.next_cseq()
         body = step.body or self._sdp(step.direction)
         request = self.request(
             step.method, cseq, f"{cseq}", step.headers, body, 'retrans="500"'
         )
         if step.method != "INVITE":
-            done = f"done{next(self._names)}"
-            return "\n".join([request, self._final_response(done), xml.label(done)])
+            return "\n".join([request, self._final_response(following, following)])
+        go_on = f'next="{following}"'
         if step.cancel_after is not None:
-            return "\n".join([request, self._cancel(step.cancel_after, cseq)])
+            cancel = self._cancel(step.cancel_after, cseq, go_on)
+            return "\n".join([request, cancel])
         name = next(self._names)
-        accepted, refused, over = (
-            f"{word}{name}" for word in ("accepted", "refused_", "over")
-        )
+        accepted, refused = f"accepted{name}", f"refused_ask{name}"
         return "\n".join(
             [
                 request,
                 xml.recv_response(100),
                 self._final_response(refused, accepted),
                 xml.label(refused),
-                self.request("ACK", cseq, f"{cseq}"),
-                xml.goto(over),
+                self.request("ACK", cseq, f"{cseq}", attributes=go_on),
                 xml.label(accepted),
-                self._acknowledge(step, cseq),
-                xml.label(over),
+                self._acknowledge(step, cseq, go_on),
             ]
         )
 
-    def _final_response(self, refused: str, accepted: str = "") -> str:
-        """Take whatever final response comes."""
+    def _final_response(self, refused: str, accepted: str) -> str:
+        """Take whatever final response comes, and go on at one of these labels."""
         refusals = [xml.recv_response(status, refused) for status in _REFUSALS]
-        return "\n".join(
-            [*refusals, xml.recv_response(200, accepted or refused, is_last=True)]
-        )
+        return "\n".join([*refusals, xml.recv_response(200, accepted, is_last=True)])
 
-    def _acknowledge(self, step: Ask, cseq: int) -> str:
+    def _acknowledge(self, step: Ask, cseq: int, go_on: str) -> str:
         if step.acknowledges:
             # What had no offer is given its answer now.
             answer = "" if step.direction else self._sdp("sendrecv")
-            return self.request("ACK", cseq, f"{cseq}-ack", (), answer)
+            return self.request("ACK", cseq, f"{cseq}-ack", (), answer, go_on)
         waiting = f"overlooked{next(self._names)}"
         return "\n".join(
             [
                 xml.label(waiting),
                 xml.recv_response(200, waiting),
-                '<recv request="BYE" next="hung_up"/>',
+                xml.recv("BYE", "hung_up", is_last=True),
             ]
         )
 
-    def _cancel(self, after: float, cseq: int) -> str:
+    def _cancel(self, after: float, cseq: int, go_on: str) -> str:
         return "\n".join(
             [
                 xml.recv_response(100, is_last=True),
@@ -310,6 +313,6 @@ class StepWriter:
                 self.request("CANCEL", cseq, f"{cseq}"),
                 xml.recv_response(200, is_last=True),
                 xml.recv_response(487, is_last=True),
-                self.request("ACK", cseq, f"{cseq}"),
+                self.request("ACK", cseq, f"{cseq}", attributes=go_on),
             ]
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.integration import baresip_scenarios, peer_case
+from tests.integration import baresip_scenarios, baresip_sessions, peer_case
 from tests.integration.peer_case import only
 from tests.integration.peers import ready
 
@@ -15,6 +15,18 @@ class UdpBaresipTests(baresip_scenarios.BaresipScenarios):
 
 class TcpBaresipTests(baresip_scenarios.BaresipScenarios):
     """TCP on both sides of Kamailio."""
+
+    transport = "TCP"
+
+
+class UdpBaresipSessionTests(baresip_sessions.BaresipSessionScenarios):
+    """Sessions that change, over UDP."""
+
+    transport = "UDP"
+
+
+class TcpBaresipSessionTests(baresip_sessions.BaresipSessionScenarios):
+    """Sessions that change, over TCP."""
 
     transport = "TCP"
 

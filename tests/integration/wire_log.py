@@ -59,6 +59,12 @@ class LoggedMessage:
         return int(self.get("CSeq").split()[0])
 
     @property
+    def seconds(self) -> float:
+        """When, in seconds of that day, where the log has a time."""
+        hours, minutes, seconds = self.when.split()[-1].split(":")
+        return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
+
+    @property
     def direction(self) -> str:
         """The direction of the one stream in its session description.
 

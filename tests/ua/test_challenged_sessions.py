@@ -1,4 +1,4 @@
-"""Challenges of re-INVITEs: of the session as it is changed."""
+"""Challenges of re-INVITEs and other requests in a session that stands."""
 
 from __future__ import annotations
 
@@ -6,111 +6,186 @@ from twisted.internet.defer import Deferred
 
 from sipuac.errors import SessionNotModified
 from sipuac.syntax.message import Request
+from sipuac.ua.challenges import PATIENCE
 from sipuac.ua.credentials import Credentials
 from sipuac.ua.invitation import Invitation
-from tests.ua.test_challenged_calls import ChallengeTestCase
+from tests.ua.peer import HOST
+from tests.ua.test_challenged_calls import ChallengeTestCase, SlowSourceTestCase
 
 
-class ReInviteTests(ChallengeTestCase):
-    """Changes of a session that stands."""
+class SessionTests(ChallengeTestCase):
+    """Requests that change a session, or are sent by the application."""
 
-    def change(self, call: Invitation) -> Request:
-        """Ask for a change of the session; the re-INVITE."""
-        assert call.session is not None
-        self.changing = call.session.hold()
+    def refreshed(self, call: Invitation) -> tuple[Request, Deferred[None]]:
+        """A re-INVITE that refreshes the session, and its outcome."""
+        session = self.successResultOf(call.established)
+        outcome = session.refresh()
         self.advance()
-        return self.peer.requests("INVITE")[-1]
+        return self.peer.last("INVITE"), outcome
+
+    def accept(self, reinvite: Request) -> None:
+        """Answer a re-INVITE as before."""
+        contact = f"<sip:bob@{HOST}>"
+        self.peer.answer(reinvite, 200, sdp=True, contact=contact)
+        self.advance()
+
+    def test_reinvite_has_credentials(self) -> None:
+        """So has its ACK (3261-13.2.2.4-b, 3261-22.3-b)."""
+        call = self.standing()
+        reinvite, outcome = self.refreshed(call)
+        self.accepted(reinvite, self.proxy)
+        self.accept(reinvite)
+        self.successResultOf(outcome)
+        ack = self.peer.last("ACK")
+        self.assertEqual(ack.get("CSeq"), "3 ACK")
+        self.assertEqual(
+            ack.get_all("Proxy-Authorization"), reinvite.get_all("Proxy-Authorization")
+        )
+        self.end(call)
 
     def test_reinvite_is_challenged(self) -> None:
-        """A re-INVITE that is challenged goes out once more with the next CSeq, and the
-        ACK has its credentials (3261-22.2-a, 3261-13.2.2.4-d).
+        """A re-INVITE that gets 407 is sent again with the next CSeq and the same offer
+        (3261-22.2-a); the ACK of its 2xx has its credentials, and comes again with it.
         """
         call = self.invite()
         self.answer(call)
-        first = self.change(call)
+        first, outcome = self.refreshed(call)
         self.peer.answer(first, 407, headers=self.proxy.challenges())
         self.advance()
-        second = self.peer.requests("INVITE")[-1]
+        second = self.peer.last("INVITE")
         self.accepted(second, self.proxy)
-        self.assertEqual(second.cseq.number, first.cseq.number + 1)
+        self.assertEqual(
+            (first.get("CSeq"), second.get("CSeq")), ("2 INVITE", "3 INVITE")
+        )
         self.assertEqual(second.body, first.body)
-        self.peer.answer(second, 200, sdp=True)
-        self.advance()
-        self.successResultOf(self.changing)
+        self.assertEqual(second.get_all("Contact"), first.get_all("Contact"))
+        self.assertFalse(outcome.called)
+        self.accept(second)
+        self.successResultOf(outcome)
         ack = self.peer.last("ACK")
-        self.assertEqual(ack.cseq.number, second.cseq.number)
+        self.assertEqual(ack.get("CSeq"), "3 ACK")
         self.assertEqual(
             ack.get_all("Proxy-Authorization"), second.get_all("Proxy-Authorization")
         )
-        self.finish(call)
+        self.accept(second)
+        self.assertEqual(self.peer.last("ACK"), ack)
+        self.end(call)
 
-    def finish(self, call: Invitation) -> None:
-        """Hang up, and see that nothing is left."""
-        bye = self.hang_up(call)
-        self.peer.answer(bye, 200)
-        self.advance()
-        self.assert_nothing_left()
-
-    def test_reinvite_has_credentials(self) -> None:
-        """A re-INVITE in a call that was challenged has them at once."""
-        call = self.standing()
-        request = self.change(call)
-        self.accepted(request, self.proxy)
-        self.peer.answer(request, 200, sdp=True)
-        self.advance()
-        self.successResultOf(self.changing)
-        ack = self.peer.last("ACK")
-        self.assertEqual(
-            ack.get_all("Proxy-Authorization"), request.get_all("Proxy-Authorization")
-        )
-        self.finish(call)
+    def test_reinvite_is_challenged_twice(self) -> None:
+        """By the proxy and then by the callee."""
+        call = self.invite()
+        self.answer(call)
+        reinvite, outcome = self.refreshed(call)
+        for server in (self.proxy, self.callee):
+            rows = server.challenges()
+            self.peer.answer(reinvite, server.status, headers=rows)
+            self.advance()
+            reinvite = self.peer.last("INVITE")
+        self.accepted(reinvite, self.proxy, self.callee)
+        self.accept(reinvite)
+        self.successResultOf(outcome)
+        self.end(call)
 
     def test_reinvite_is_refused(self) -> None:
-        """Where the credentials are refused the session stays as it was."""
+        """With credentials that are refused the session stays as it was."""
         self.passwords = "wrong"
         call = self.invite()
         self.answer(call)
-        self.change(call)
+        reinvite, outcome = self.refreshed(call)
         for _ in range(2):
-            request = self.peer.requests("INVITE")[-1]
-            self.peer.answer(request, 407, headers=self.proxy.challenges())
+            rows = self.proxy.challenges()
+            self.peer.answer(self.peer.last("INVITE"), 407, headers=rows)
             self.advance()
-        error = self.failureResultOf(self.changing, SessionNotModified).value
+        error = self.failureResultOf(outcome, SessionNotModified).value
         self.assertEqual(error.status, 407)
         self.assertEqual(call.state, "Established")
-        self.finish(call)
+        self.end(call)
 
-    def test_reinvite_and_a_slow_source(self) -> None:
-        """Who is asked for the password has 64*T1 to say it."""
-        self.use(lambda realm, method, uri: Deferred())
+    def test_reinvite_that_was_cancelled(self) -> None:
+        """One that nobody answers is cancelled; a challenge to it is not answered."""
         call = self.invite()
         self.answer(call)
-        request = self.change(call)
-        self.peer.answer(request, 407, headers=self.proxy.challenges())
-        self.advance(31)
-        self.assertNoResult(self.changing)
-        self.advance(2)
-        self.failureResultOf(self.changing, SessionNotModified)
-        self.finish(call)
+        reinvite, outcome = self.refreshed(call)
+        self.peer.answer(reinvite, 180)
+        self.advance(33)
+        self.peer.answer(self.peer.last("CANCEL"), 200)
+        self.peer.answer(reinvite, 407, headers=self.proxy.challenges())
+        self.advance()
+        error = self.failureResultOf(outcome, SessionNotModified).value
+        self.assertEqual(error.status, 407)
+        self.assertEqual(len(self.sent()), 2)
+        self.end(call)
 
-    def test_hung_up_while_the_source_thinks(self) -> None:
-        """A BYE while the source thinks ends the re-INVITE too."""
-        asked: list[Deferred[Credentials]] = []
-
-        def source(realm: str, method: str, uri: str) -> Deferred[Credentials]:
-            asked.append(Deferred())
-            return asked[-1]
-
-        self.use(source)
+    def test_a_request_of_the_application(self) -> None:
+        """An INFO is challenged, and its answer is that to the second one."""
         call = self.invite()
         self.answer(call)
-        request = self.change(call)
-        self.peer.answer(request, 407, headers=self.proxy.challenges())
+        session = self.successResultOf(call.established)
+        outcome = session.request("INFO")
         self.advance()
-        bye = self.hang_up(call)
-        self.peer.answer(bye, 200)
-        self.failureResultOf(self.changing, SessionNotModified)
-        asked[0].callback(Credentials("alice", "secret"))
+        self.peer.answer(self.peer.last("INFO"), 401, headers=self.callee.challenges())
         self.advance()
-        self.assertEqual(len(self.peer.requests("INVITE")), 2)
+        info = self.peer.last("INFO")
+        self.accepted(info, self.callee)
+        self.peer.answer(info, 200)
+        self.advance()
+        self.assertEqual(self.successResultOf(outcome).status, 200)
+        self.end(call)
+
+
+class SlowSessionTests(SlowSourceTestCase):
+    """The source takes its time while a session is changed."""
+
+    def challenged(self) -> tuple[Invitation, Deferred[None]]:
+        """A call whose re-INVITE was challenged."""
+        call = self.invite()
+        self.answer(call)
+        outcome = self.successResultOf(call.established).refresh()
+        self.advance()
+        rows = self.proxy.challenges()
+        self.peer.answer(self.peer.last("INVITE"), 407, headers=rows)
+        self.advance()
+        self.assertEqual(len(self.waiting), 1)
+        return call, outcome
+
+    def test_hung_up_meanwhile(self) -> None:
+        """Then the re-INVITE is not sent again."""
+        call, outcome = self.challenged()
+        call.hangup()
+        self.advance()
+        self.peer.answer(self.peer.last("BYE"), 200)
+        self.failureResultOf(outcome, SessionNotModified)
+        self.waiting[0].callback(Credentials("alice", "secret"))
+        self.advance()
+        self.assertEqual(len(self.sent()), 2)
         self.assert_nothing_left()
+
+    def test_rung_before(self) -> None:
+        """What was challenged is not cancelled any more, however long it has rung."""
+        call = self.invite()
+        self.answer(call)
+        outcome = self.successResultOf(call.established).refresh()
+        self.advance()
+        reinvite = self.peer.last("INVITE")
+        self.peer.answer(reinvite, 180)
+        self.advance(20)
+        self.peer.answer(reinvite, 407, headers=self.proxy.challenges())
+        self.advance(20)
+        self.assertNotIn("CANCEL", self.peer.methods)
+        self.waiting[0].callback(Credentials("alice", "secret"))
+        self.advance()
+        again = self.peer.last("INVITE")
+        self.accepted(again, self.proxy)
+        self.peer.answer(again, 200, sdp=True)
+        self.advance()
+        self.successResultOf(outcome)
+        self.end(call)
+
+    def test_never(self) -> None:
+        """A source that never answers has its limit; then the challenge stands."""
+        call, outcome = self.challenged()
+        self.advance(PATIENCE + 0.1)
+        self.assertEqual(self.given_up, 1)
+        error = self.failureResultOf(outcome, SessionNotModified).value
+        self.assertEqual(error.status, 407)
+        self.end(call)
