@@ -30,7 +30,8 @@ class OwnTests(TalkCase):
 
     def test_hold_and_resume(self) -> None:
         """The phone sees sendonly and then sendrecv, with the version in o= going up;
-        the session says so (3264-8-a, 3264-8.4-a, 3264-8.4-b).
+        the session says so (3264-8-a, 3264-8.4-a, 3264-8.4-b). Both are re-INVITEs,
+        although the phone knows UPDATE (3311-5.1-c).
         """
         self.talk()
         self.assertFalse(self.session.is_held)
@@ -50,6 +51,7 @@ class OwnTests(TalkCase):
         self.assertEqual(versions, [first + 1, first + 2])
         self.assertEqual(self.listener.modified_by, ["local", "local"])
         self.assertEqual(self.names("session-modified"), ["local", "local"])
+        self.assertEqual(self.desk.requests("UPDATE"), [])
         asked = [call.method for call in self.media.calls if call.branch]
         self.assertEqual(
             asked,
