@@ -8,7 +8,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred, inlineCallbacks
 
-from sipuac.dialog.capabilities import ACCEPT, ALLOW
+from sipuac.dialog.capabilities import ACCEPT, ALLOW, SUPPORTED
 from sipuac.syntax.message import Request, Response
 from sipuac.transport.interfaces import IFlow
 from sipuac.ua.authenticator import Authenticator
@@ -87,6 +87,7 @@ def ask_capabilities(
         rows.append(("Contact", contact_of(caller.identity, uri, hop, flow)))
         rows.append(("Accept", ACCEPT))
         rows.append(("Allow", ALLOW))
+        rows.append(("Supported", SUPPORTED))
         if caller.user_agent is not None:
             rows.append(("User-Agent", caller.user_agent))
         return Request("OPTIONS", uri, [*rows, *extra])

@@ -22,11 +22,15 @@ from sipuac.dialog.events import (
     Forked,
     InviteSent,
     MediaMoved,
+    ModificationFailed,
     Probe,
     ProtocolWarning,
     Provisional,
     RedirectedTo,
+    RequestReceived,
     Retrying,
+    SessionModified,
+    SessionRefreshed,
     Trying,
 )
 from sipuac.ua.events import CallEvent
@@ -171,11 +175,23 @@ def describe_on_branch(body: Event, letters: Mapping[str, str]) -> str:
             return f"answered with {body.status}"
         case Established():
             return "became the call"
+        case SessionModified():
+            return f"the session was changed by {_who(body.by)} ({body.method})"
+        case SessionRefreshed():
+            return f"the session was refreshed by {_who(body.by)} ({body.method})"
+        case ModificationFailed():
+            return f"a change by {_who(body.by)} failed: {body.message}"
+        case RequestReceived():
+            return f"{body.method} of the callee"
         case ProtocolWarning():
             return f"warning: {body.message}"
         case Ended():
             return _ended_by(body)
     return ""
+
+
+def _who(by: str) -> str:
+    return "us" if by == "local" else "the callee"
 
 
 def _ended_by(body: Ended) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sipuac.dialog.capabilities import ALLOW
+from sipuac.dialog.capabilities import ALLOW, SUPPORTED
 from sipuac.registration.bindings import own_contact
 from sipuac.registration.options import RegistrationOptions
 from sipuac.syntax.fields import NameAddress
@@ -66,7 +66,9 @@ def build_register(
     rows.extend(("Contact", str(contact)) for contact in contacts)
     is_outbound = any(contact.has_parameter("reg-id") for contact in contacts)
     # RFC 3327 5.1: a UA that knows Path says so, or the registrar may refuse.
-    rows.append(("Supported", "outbound, path" if is_outbound else "path"))
+    # RFC 4028 7.1: one that knows session timers says so "in each request".
+    extensions = ["outbound", "path"] if is_outbound else ["path"]
+    rows.append(("Supported", ", ".join([*extensions, SUPPORTED])))
     rows.append(("Allow", ALLOW))
     if user_agent is not None:
         rows.append(("User-Agent", user_agent))

@@ -18,6 +18,8 @@ from sipuac.dialog.effects import (
 from sipuac.dialog.events import ModificationFailed, ProtocolWarning
 from sipuac.dialog.session_state import SessionState
 from sipuac.effects import StartTimer, StopTimer
+from sipuac.sdp.description import SessionDescription
+from sipuac.sdp.patterns import Carrier
 from sipuac.syntax.message import Request
 from tests.dialog.messages import because, bye, peer_request, reply
 from tests.dialog.talk import (
@@ -203,6 +205,32 @@ class InviteTests(TalkCase):
         cancel = peer_request("CANCEL", "nobody", 1)
         self.assertEqual(self.set.cancel_received(cancel), [])
 
+    def test_an_offer_of_ours_that_cannot_follow(self) -> None:
+        """Where the media's offer breaks the rules it is not sent (3264-8.3.2-a)."""
+        text = str(THEIRS).replace("RTP/AVP 0", "RTP/AVP 96")
+        opus = SessionDescription.parse(f"{text}a=rtpmap:96 opus/48000\r\n")
+        speex = SessionDescription.parse(f"{text}a=rtpmap:96 speex/8000\r\n")
+        self.comes("INVITE", 1, opus)
+        self.set.answer_made("a", opus)
+        self.comes("ACK", 1)
+        request = self.comes("INVITE", 2)[0]
+        effects = self.set.offer_made("a", speex)
+        self.assertEqual(
+            effects[:3], [STOP_MEDIA, Rollback("a"), reply(request, 488, NOT_CHANGED)]
+        )
+        self.assertIn("RFC 3264 8.3.2", self.failed(effects).message)
+
+    def test_the_exchange_is_open(self) -> None:
+        """An offer that the exchange of the dialog forbids comes too early."""
+        exchange = self.set.branches["a"].exchange
+        exchange.sent(Carrier.UPDATE, NEW)
+        for number, method in enumerate(("INVITE", "UPDATE"), 1):
+            request, effects = self.comes(method, number, NEW)
+            statuses = [
+                effect.response.status for effect in self.of_kind(effects, Reply)
+            ]
+            self.assertIn(statuses, ([500], [491]))
+
 
 class BadAnswerTests(TalkCase):
     """We have offered, and the ACK brings nothing that can be used."""
@@ -233,6 +261,12 @@ class BadAnswerTests(TalkCase):
         """One that cannot be read."""
         effects = self.comes("ACK", 1, b"x", ("Content-Type", "text/plain"))[1]
         self.assert_ended("the body of the ACK cannot be read", effects)
+
+    def test_unfit(self) -> None:
+        """One that does not answer our offer stream by stream."""
+        text = f"{THEIRS}m=audio 4000 RTP/AVP 0\r\n"
+        effects = self.comes("ACK", 1, SessionDescription.parse(text))[1]
+        self.assert_ended("2 streams in answer to 1", effects)
 
     def test_refused(self) -> None:
         """BYE if the answer in the ACK cannot be taken (3261-14.2-b)."""

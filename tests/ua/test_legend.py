@@ -145,6 +145,22 @@ class DescribeTests(SynchronousTestCase):
             (events.Answered(200, "desk"), "branch a: answered with 200"),
             (events.Established("desk", "", ""), "branch a: became the call"),
             (
+                events.SessionModified("desk", "local", "INVITE", "", ""),
+                "branch a: the session was changed by us (INVITE)",
+            ),
+            (
+                events.SessionRefreshed("desk", "remote", "UPDATE", 90),
+                "branch a: the session was refreshed by the callee (UPDATE)",
+            ),
+            (
+                events.ModificationFailed("desk", "local", "INVITE", 488, "no"),
+                "branch a: a change by us failed: no",
+            ),
+            (
+                events.RequestReceived("desk", "INFO", None),
+                "branch a: INFO of the callee",
+            ),
+            (
                 events.RedirectedTo(302, ("sip:a@x", "sip:b@x")),
                 "redirected (302) to sip:a@x, sip:b@x",
             ),

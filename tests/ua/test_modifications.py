@@ -30,7 +30,8 @@ class OwnTests(TalkCase):
 
     def test_hold_and_resume(self) -> None:
         """The phone sees sendonly and then sendrecv, with the version in o= going up;
-        the session says so (3264-8-a, 3264-8.4-a, 3264-8.4-b).
+        the session says so (3264-8-a, 3264-8.4-a, 3264-8.4-b). Both are re-INVITEs,
+        although the phone knows UPDATE (3311-5.1-c).
         """
         self.talk()
         self.assertFalse(self.session.is_held)
@@ -50,6 +51,7 @@ class OwnTests(TalkCase):
         self.assertEqual(versions, [first + 1, first + 2])
         self.assertEqual(self.listener.modified_by, ["local", "local"])
         self.assertEqual(self.names("session-modified"), ["local", "local"])
+        self.assertEqual(self.desk.requests("UPDATE"), [])
         asked = [call.method for call in self.media.calls if call.branch]
         self.assertEqual(
             asked,
@@ -557,6 +559,57 @@ class LossTests(TalkCase):
         self.talk(Script(answer(0.1), replies={"INVITE": 488}))
         self.lose("ACK", "caller", 2)
         self.refused(self.session.hold(), 6)
+        self.hang_up()
+
+
+class NoWayTests(TalkCase):
+    """Changes that cannot be sent: the call goes on (RFC 5057 5.1, as after a 503)."""
+
+    def refuse(self, start: str) -> None:
+        """Let the system refuse to send what begins so."""
+        self.network.refuse_if(lambda packet: packet.first_line.startswith(start))
+
+    def test_a_re_invite(self) -> None:
+        """A re-INVITE that the system does not send has failed at once."""
+        self.talk()
+        self.refuse("INVITE")
+        error = self.refused(self.session.hold())
+        self.assertIsNone(error.response)
+        self.assertEqual(self.session.state, "Established")
+        self.hang_up()
+
+    def test_an_ack(self) -> None:
+        """An ACK that it does not send is counted and told, and tried again."""
+        self.talk()
+        rule = self.network.refuse_if(
+            lambda packet: packet.first_line.startswith("ACK"), 2
+        )
+        self.assertIsNotNone(rule)
+        self.done(self.session.hold(), 3)
+        self.assertEqual(self.endpoint.counters["acks-undeliverable"], 2)
+        self.hang_up()
+
+
+class NoConnectionTests(TalkCase):
+    """The same where there is no connection any more."""
+
+    protocol = "TCP"
+
+    def test_a_re_invite(self) -> None:
+        """A re-INVITE for which no connection can be made has failed; when there is one
+        again the call can be changed.
+        """
+        self.talk()
+        self.network.partition(["caller.invalid"], ["proxy.invalid"])
+        self.network.reset("caller.invalid")
+        waiting = self.session.hold()
+        error = self.refused(waiting, 60)
+        self.assertIn("not answered", str(error))
+        self.assertEqual(self.session.state, "Established")
+        (warning, *_) = self.events(self.call, "warning")
+        self.assertIn("INVITE could not be sent", str(warning["message"]))
+        self.network.heal()
+        self.done(self.session.hold(), 5)
         self.hang_up()
 
 

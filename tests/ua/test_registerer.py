@@ -100,7 +100,7 @@ class RegistererTests(SynchronousTestCase):
         self.assertEqual(request.uri_text, "sip:registrar.invalid")
         self.assertEqual(str(request.to), f"<{AOR}>")
         self.assertEqual(str(request.from_.uri), AOR)
-        self.assertEqual(request.get("Supported"), "path")
+        self.assertEqual(request.get("Supported"), "path, timer")
         self.assertEqual(
             request.get("Contact"), "<sip:caller@caller.invalid:5060>;expires=3600"
         )
@@ -301,7 +301,7 @@ class RegistererTests(SynchronousTestCase):
         """
         registerer = self.register(instance=INSTANCE, reg_id=1)
         (request,) = self.registrar.requests
-        self.assertEqual(request.get("Supported"), "outbound, path")
+        self.assertEqual(request.get("Supported"), "outbound, path, timer")
         self.assertEqual(
             request.get("Contact"),
             f'<sip:caller@caller.invalid:5060>;+sip.instance="<{INSTANCE}>";'
