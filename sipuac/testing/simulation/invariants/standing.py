@@ -23,6 +23,7 @@ class Standing(Invariant):
         super().__init__(view, report)
         self._flawed: set[tuple[str, str]] = set()
         self._expected: User | None = None
+        self._done = 0
 
     def comes(self, message: WireMessage) -> None:
         """See `Watcher`."""
@@ -39,7 +40,7 @@ class Standing(Invariant):
         user = self.view.user_of(message.call_id)
         if user is not None and self._is_whole(message, facts, dialog):
             if self._is_wanted(user, facts):
-                self._expected = user
+                self._expected, self._done = user, len(user.done)
 
     def _is_whole(
         self, message: WireMessage, facts: InviteFacts, dialog: DialogFacts
@@ -73,4 +74,6 @@ class Standing(Invariant):
         user = self._expected
         if user is not None and user.invitation is not None:
             stands = message.to_tag in user.invitation.sessions
+            # Somebody who hangs up in a callback gets no call.
+            stands = stands or len(user.done) > self._done
             self.need(stands, "a call does not stand that should", message)
