@@ -68,6 +68,9 @@ def described(
 OURS = described(1000)
 THEIRS = described(2000)
 NEW = described(2002, 2)
+HELD = described(1000, 2, "sendonly")
+HOLDING = described(2000, 2, "recvonly")
+UPDATE_ALLOWED = (("Allow", "INVITE, ACK, BYE, UPDATE"),)
 
 
 def limit(number: int) -> str:
