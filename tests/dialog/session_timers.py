@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 from sipuac.dialog.session_interval import SessionAsk
-from sipuac.dialog.session_timer import (
-    Effect,
-    Expire,
-    SessionTimer,
-    SessionTimerName,
-)
+from sipuac.dialog.session_timer import Effect, Expire, SessionTimer, SessionTimerName
 from sipuac.effects import StartTimer, StopTimer
 from sipuac.syntax.message import Request, Response
 

@@ -12,10 +12,7 @@ from sipuac.dialog.effects import (
     SendInDialog,
 )
 from sipuac.dialog.session_state import SessionState
-from sipuac.errors import (
-    InviteForked,
-    MediaRefused,
-)
+from sipuac.errors import InviteForked, MediaRefused
 from tests.dialog.talk import (
     START_MEDIA,
     STOP_MEDIA,

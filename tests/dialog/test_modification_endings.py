@@ -15,15 +15,7 @@ from sipuac.dialog.effects import (
 )
 from sipuac.effects import StartTimer, StopTimer
 from tests.dialog.messages import because, bye, peer_request
-from tests.dialog.talk import (
-    MEDIA,
-    RETRY,
-    STOP_MEDIA,
-    THEIRS,
-    TalkCase,
-    ack_of,
-    limit,
-)
+from tests.dialog.talk import MEDIA, RETRY, STOP_MEDIA, THEIRS, TalkCase, ack_of, limit
 
 
 class DisagreementTests(TalkCase):

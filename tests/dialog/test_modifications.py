@@ -11,9 +11,7 @@ from sipuac.dialog.effects import (
 )
 from sipuac.dialog.session_state import SessionState
 from sipuac.effects import StartTimer
-from sipuac.errors import (
-    TransactionTimeout,
-)
+from sipuac.errors import TransactionTimeout
 from tests.dialog.talk import (
     HELD,
     HOLDING,

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-from sipuac.dialog.effects import (
-    MakeAnswer,
-    MakeOffer,
-    Report,
-    Rollback,
-)
+from sipuac.dialog.effects import MakeAnswer, MakeOffer, Report, Rollback
 from sipuac.dialog.events import ModificationFailed
 from tests.dialog.messages import reply
 from tests.dialog.talk import (

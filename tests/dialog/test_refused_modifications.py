@@ -17,10 +17,7 @@ from sipuac.dialog.effects import (
 from sipuac.dialog.events import ModificationFailed
 from sipuac.dialog.session_state import SessionState
 from sipuac.effects import StartTimer, StopTimer
-from sipuac.errors import (
-    TransactionTimeout,
-    TransportFailed,
-)
+from sipuac.errors import TransactionTimeout, TransportFailed
 from tests.dialog.talk import (
     HELD,
     HOLDING,

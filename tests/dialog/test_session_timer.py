@@ -5,11 +5,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from sipuac.dialog.session_interval import SessionAsk
-from sipuac.dialog.session_timer import (
-    Refresh,
-    SessionTimer,
-    State,
-)
+from sipuac.dialog.session_timer import Refresh, SessionTimer, State
 from sipuac.effects import StartTimer, StopTimer
 from tests.dialog.session_timers import (
     ASK,

@@ -5,10 +5,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from sipuac.dialog.session_interval import Agreed, SessionAsk, TooShort
-from sipuac.dialog.session_timer import (
-    SessionTimer,
-    State,
-)
+from sipuac.dialog.session_timer import SessionTimer, State
 from sipuac.effects import StartTimer, StopTimer
 from sipuac.errors import LocalProtocolError, ParseError
 from sipuac.syntax.message import Request

@@ -4,12 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from sipuac.dialog.session_timer import (
-    Expire,
-    Refresh,
-    SessionTimer,
-    State,
-)
+from sipuac.dialog.session_timer import Expire, Refresh, SessionTimer, State
 from sipuac.effects import StartTimer, StopTimer
 from tests.dialog.session_timers import (
     ASK,

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from twisted.internet.defer import TimeoutError
-from twisted.names.error import (
-    DNSQueryRefusedError,
-    DNSServerError,
-)
+from twisted.names.error import DNSQueryRefusedError, DNSServerError
 
 from sipuac.resolver.names import MAX_ADDRESSES
 from sipuac.resolver.records import MAX_ALIASES

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from twisted.internet.defer import CancelledError, TimeoutError
 from twisted.internet.task import Clock
-from twisted.names.error import (
-    DNSNotImplementedError,
-    DNSServerError,
-)
+from twisted.names.error import DNSNotImplementedError, DNSServerError
 
 from sipuac.errors import LocalProtocolError, ResolutionFailed
 from sipuac.resolver import Resolver

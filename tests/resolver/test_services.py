@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from twisted.internet.defer import TimeoutError
-from twisted.names.error import (
-    DNSFormatError,
-    DNSNotImplementedError,
-)
+from twisted.names.error import DNSFormatError, DNSNotImplementedError
 
 from sipuac.resolver import Resolver
 from sipuac.syntax.destination import Destination

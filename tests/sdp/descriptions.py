@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from sipuac.sdp.description import SessionDescription
-from sipuac.sdp.negotiation import (
-    plain_audio_offer,
-)
+from sipuac.sdp.negotiation import plain_audio_offer
 
 LOCAL = plain_audio_offer("192.0.2.1", 4000, session_id=7)
 

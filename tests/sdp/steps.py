@@ -5,10 +5,7 @@ from __future__ import annotations
 from sipuac.sdp.description import SessionDescription
 from sipuac.sdp.exchange import Exchange
 from sipuac.sdp.negotiation import plain_audio_offer
-from sipuac.sdp.patterns import (
-    Carrier,
-    Role,
-)
+from sipuac.sdp.patterns import Carrier, Role
 
 INVITE, PROVISIONAL, RELIABLE, FINAL, ACK, PRACK, PRACK_OK, UPDATE, UPDATE_OK = Carrier
 

@@ -6,10 +6,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from sipuac.errors import NegotiationError
 from sipuac.sdp.description import SessionDescription
-from sipuac.sdp.negotiation import (
-    check_answer,
-    check_streams,
-)
+from sipuac.sdp.negotiation import check_answer, check_streams
 from tests.sdp.descriptions import LOCAL, sdp
 
 

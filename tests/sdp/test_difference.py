@@ -7,9 +7,7 @@ from random import Random
 from twisted.trial.unittest import SynchronousTestCase
 
 from sipuac.sdp.description import SessionDescription
-from sipuac.sdp.negotiation import (
-    difference,
-)
+from sipuac.sdp.negotiation import difference
 from tests.sdp import generator
 from tests.sdp.descriptions import sdp
 

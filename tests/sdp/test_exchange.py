@@ -6,10 +6,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from sipuac.errors import NegotiationError
 from sipuac.sdp.exchange import Agreement, Exchange
-from sipuac.sdp.patterns import (
-    Role,
-    State,
-)
+from sipuac.sdp.patterns import Role, State
 from tests.sdp.steps import (
     ACK,
     EARLY,

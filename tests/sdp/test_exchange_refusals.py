@@ -8,10 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from sipuac.errors import LocalProtocolError, NegotiationError
 from sipuac.sdp.exchange import Agreement, Exchange
-from sipuac.sdp.patterns import (
-    Role,
-    State,
-)
+from sipuac.sdp.patterns import Role, State
 from tests.sdp.steps import (
     ACK,
     EARLY,

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-from sipuac.syntax.bodies import (
-    BodyPart,
-    body_part,
-    parts_of,
-    session_description,
-)
+from sipuac.syntax.bodies import BodyPart, body_part, parts_of, session_description
 from sipuac.syntax.fields import MediaType
 from tests.syntax.bodies import (
     SDP,

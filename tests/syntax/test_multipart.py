@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-from sipuac.syntax.bodies import (
-    body_part,
-    multipart,
-    parts_of,
-    session_description,
-)
+from sipuac.syntax.bodies import body_part, multipart, parts_of, session_description
 from tests.syntax.bodies import (
     OTHER_SDP,
     SDP,

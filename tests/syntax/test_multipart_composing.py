@@ -7,20 +7,9 @@ import random
 from twisted.trial.unittest import SynchronousTestCase
 
 from sipuac.errors import LocalProtocolError
-from sipuac.syntax.bodies import (
-    BodyPart,
-    body_part,
-    multipart,
-    parts_of,
-)
+from sipuac.syntax.bodies import BodyPart, body_part, multipart, parts_of
 from sipuac.syntax.fields import MediaType
-from tests.syntax.bodies import (
-    carrying,
-    nested,
-    request,
-    sdp,
-    xml,
-)
+from tests.syntax.bodies import carrying, nested, request, sdp, xml
 
 
 class ComposingTests(SynchronousTestCase):

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-from sipuac.testing.script import (
-    HELD_SDP,
-    OWN_SDP,
-    Script,
-    answer,
-)
+from sipuac.testing.script import HELD_SDP, OWN_SDP, Script, answer
 from tests.ua.talk import TalkCase
 
 

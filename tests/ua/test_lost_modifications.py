@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 from sipuac.testing.packets import Packet
-from sipuac.testing.script import (
-    OWN_SDP,
-    Script,
-    answer,
-)
+from sipuac.testing.script import OWN_SDP, Script, answer
 from tests.ua.talk import TalkCase, directions
 
 

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from sipuac.errors import (
-    SessionNotModified,
-)
+from sipuac.errors import SessionNotModified
 from sipuac.sdp.description import SessionDescription
 from sipuac.testing.media import NEVER, late, refuse
-from sipuac.testing.script import (
-    Script,
-    answer,
-)
+from sipuac.testing.script import Script, answer
 from tests.ua.talk import TalkCase, directions
 from tests.ua.world import HOP
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from sipuac.errors import (
-    MediaRefused,
-)
+from sipuac.errors import MediaRefused
 from sipuac.sdp.description import SessionDescription
 from sipuac.testing.media import NEVER, late, refuse
 from sipuac.testing.script import (

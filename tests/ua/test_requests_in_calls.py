@@ -2,17 +2,9 @@
 
 from __future__ import annotations
 
-from sipuac.errors import (
-    LocalProtocolError,
-    TransactionTimeout,
-)
+from sipuac.errors import LocalProtocolError, TransactionTimeout
 from sipuac.syntax.message import Response
-from sipuac.testing.script import (
-    Script,
-    answer,
-    ask,
-    early_media,
-)
+from sipuac.testing.script import Script, answer, ask, early_media
 from tests.ua.talk import TalkCase, TalkListener
 
 
