@@ -224,6 +224,18 @@ class RefreshTests(TalkCase):
         done = RequestDone(1, None)
         self.assertEqual(effects, [*ack_of(2), *refreshed(), done])
 
+    def test_the_next_one(self) -> None:
+        """What waits for a refresh follows it, by whichever method that was."""
+        for allow in (UPDATE_ALLOWED, ()):
+            self.call(answer=allow)
+            self.set.refresh("a", 1)
+            self.assertEqual(self.ask(2), [])
+            if allow:
+                effects = self.answer_request(1, 200)
+            else:
+                effects = self.answered(1, 200, THEIRS)
+            self.assertEqual(effects[-2:], [MakeOffer("a", False), START_MEDIA])
+
     def test_another_answer(self) -> None:
         """Where the unchanged offer gets a new answer, the media gets it."""
         self.set.refresh("a", 1)
@@ -450,9 +462,11 @@ class RefusedTests(TalkCase):
             effects, [STOP_MEDIA, Rollback("a"), Report(failed), RequestDone(1, error)]
         )
         self.ask()
+        self.ask(2)
         effects = self.set.fire(MEDIA)
         self.assertEqual(effects[0], Rollback("a"))
         self.assertIn("not done within 8 s", str(self.failure_of(effects)))
+        self.assertEqual(effects[-2:], [MakeOffer("a", False), START_MEDIA])
 
     def test_an_offer_that_cannot_follow(self) -> None:
         """An offer that changes the meaning of a payload type is not sent
