@@ -202,6 +202,18 @@ class RefreshTests(TalkCase):
         done = RequestDone(1, None)
         self.assertEqual(effects, [*ack_of(2), *refreshed(), done])
 
+    def test_the_next_one(self) -> None:
+        """What waits for a refresh follows it, by whichever method that was."""
+        for allow in (UPDATE_ALLOWED, ()):
+            self.call(answer=allow)
+            self.set.refresh("a", 1)
+            self.assertEqual(self.ask(2), [])
+            if allow:
+                effects = self.answer_request(1, 200)
+            else:
+                effects = self.answered(1, 200, THEIRS)
+            self.assertEqual(effects[-2:], [MakeOffer("a", False), START_MEDIA])
+
     def test_another_answer(self) -> None:
         """Where the unchanged offer gets a new answer, the media gets it."""
         self.set.refresh("a", 1)

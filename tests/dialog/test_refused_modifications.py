@@ -209,9 +209,11 @@ class RefusedTests(TalkCase):
             effects, [STOP_MEDIA, Rollback("a"), Report(failed), RequestDone(1, error)]
         )
         self.ask()
+        self.ask(2)
         effects = self.set.fire(MEDIA)
         self.assertEqual(effects[0], Rollback("a"))
         self.assertIn("not done within 8 s", str(self.failure_of(effects)))
+        self.assertEqual(effects[-2:], [MakeOffer("a", False), START_MEDIA])
 
     def test_an_offer_that_cannot_follow(self) -> None:
         """An offer that changes the meaning of a payload type is not sent

@@ -108,7 +108,16 @@ def draw(seed: int) -> Scenario:
         () if random.random() < 0.95 else _partitions(random, proxies, names),
         _resets(random) if transport == "TCP" else (),
         _forgeries(random) if random.random() < 0.2 else (),
+        _password(random, proxies),
+        random.random() < 0.03,
     )
+
+
+def _password(random: Random, proxies: tuple[ProxyPlan, ...]) -> str:
+    # Who cannot answer for a BYE cannot end the call.
+    if any("BYE" in proxy.challenges for proxy in proxies):
+        return pick(random, ("right", 70), ("late", 30))
+    return pick(random, ("right", 60), ("late", 20), ("none", 20))
 
 
 def _phone_count(random: Random) -> int:

@@ -269,7 +269,9 @@ class Ledger(Edge):
         facts.tags.setdefault(response.to_tag, now)
         key = (response.call_id, response.to_tag)
         dialog = self.dialogs.get(key)
-        if dialog is None:
+        # Callees without a tag look the same in each INVITE of a call.
+        is_other = dialog is not None and dialog.invite is not facts
+        if dialog is None or (is_other and dialog.success_at is None):
             dialog = self.dialogs[key] = DialogFacts(key, facts, now)
         if response.status >= 200:
             dialog.successes += 1

@@ -65,6 +65,7 @@ class User:
         invitation: The call; None until its INVITE was sent.
         promises: All Deferreds that he was given.
         done: What he did, by name.
+        has_interrupted_media: Whether he hung up while the media was at work.
     """
 
     def __init__(
@@ -76,6 +77,7 @@ class User:
         self.invitation: Invitation | None = None
         self.promises: list[Promise] = []
         self.done: list[str] = []
+        self.has_interrupted_media = False
         self._agent = agent
         self._clock = clock
         self._asked: Deferred[Invitation] | None = None
@@ -142,6 +144,8 @@ class User:
                 self._asked.cancel()
             return
         self.done.append(act.what)
+        if self.is_media_working and act.what in ("cancel", "hangup", "bye"):
+            self.has_interrupted_media = True
         perform: dict[str, Callable[[Invitation], None]] = {
             "cancel": lambda call: call.cancel(),
             "hangup": lambda call: self._promise("hangup").watch(call.hangup()),
@@ -175,6 +179,11 @@ class User:
         branches = call.branches
         if branches:
             call.bye(branches[-1].to_tag)
+
+    @property
+    def is_media_working(self) -> bool:
+        """Whether any media session is at work."""
+        return any(session.is_working for session in self.media.open_sessions)
 
     @property
     def failed_at(self) -> float | None:

@@ -21,4 +21,7 @@ class Bye(Invariant):
         self.need(not is_between, "a BYE between 2xx and ACK", message)
         is_answered = any(200 <= status < 300 for status in dialog.byes_answered)
         self.need(not is_answered, "a BYE after one that was answered", message)
-        self.need(len(dialog.byes) < 2, "more than two BYEs in a dialog", message)
+        challenged = sum(status in (401, 407) for status in dialog.byes_answered)
+        self.need(
+            len(dialog.byes) < 2 + challenged, "more than two BYEs in a dialog", message
+        )
