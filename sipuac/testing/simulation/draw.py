@@ -75,6 +75,22 @@ _ACTS = (
     ("drop-established", 1),
 )
 
+_EVENTS = (
+    "trying",
+    "provisional",
+    "early-media",
+    "forked",
+    "probe",
+    "extra-ended",
+    "early-dialog-ended",
+    "answered",
+    "session-modified",
+    "retrying",
+    "cancelling",
+    "failed",
+    "ended",
+    "warning",
+)
 _METHODS = (
     "offer",
     "apply_answer",
@@ -195,7 +211,9 @@ def _acts(random: Random) -> tuple[Act, ...]:
     acts: list[Act] = []
     while random.random() < 0.35 and len(acts) < 3:
         what = pick(random, *_ACTS)
-        since = "established" if random.random() < 0.4 else "invite"
+        since = pick(
+            random, ("invite", 50), ("established", 30), (random.choice(_EVENTS), 20)
+        )
         at = 0.0 if random.random() < 0.15 else moment(random)
         acts.append(Act(at, what, since))
     while random.random() < 0.3 and len(acts) < 6:

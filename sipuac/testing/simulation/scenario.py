@@ -244,11 +244,12 @@ class Act:
     """What the user does.
 
     Attributes:
-        at: Seconds since the INVITE was asked for, or since the call stands.
+        at: Seconds since what `since` says.
         what: "cancel", "hangup", "bye" (of one session), "end-branch" (of one dialog),
             or "drop-final", "drop-established" (cancelling that Deferred); "hold",
             "resume", "modify", "refresh", "info" of each session.
-        since: "invite" or "established".
+        since: "invite", or the name of an event of the call: with `at` 0 it is done
+            inside the callback that tells of the event.
     """
 
     at: float

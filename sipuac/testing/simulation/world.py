@@ -173,7 +173,8 @@ class World:
         network.edge = Edge()
         network.forget_stations()
         self.ledger.watchers.clear()
-        self.users.clear()
+        for user in self.users:
+            user.leave()
 
     def _end(self, steps: int) -> None:
         if self.clock.alive:
