@@ -105,10 +105,10 @@ class Headers:
         return self._values[names.index(key)] if key in names else None
 
     def _required(self, key: str) -> str:
-        names = self._names
-        if key not in names:
-            raise ParseError(f"{key} is missing")
-        return self._values[names.index(key)]
+        try:
+            return self._values[self._names.index(key)]
+        except ValueError:
+            raise ParseError(f"{key} is missing") from None
 
     def _elements(self, key: str) -> list[str]:
         """All values of a list field, its rows split at their commas."""
