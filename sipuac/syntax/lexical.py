@@ -26,7 +26,9 @@ _PLAIN_VALUE = r'[^\x00-\x20\x7F;,"<>]++'
 
 _TOKEN = re.compile(TOKEN)
 _QUOTED_STRING = re.compile(QUOTED_STRING, re.DOTALL)
-_PLAIN_PARAMETERS = re.compile(rf"(?:;{TOKEN}(?:={_PLAIN_VALUE})?+)++")
+#: Parameters that `split_parameters` takes, or none.
+PLAIN_PARAMETERS = rf"(?:;{TOKEN}(?:={_PLAIN_VALUE})?+)*+"
+_PLAIN_PARAMETERS = re.compile(PLAIN_PARAMETERS)
 _PARAMETER = re.compile(
     rf"[ \t]*+;[ \t]*+({TOKEN})[ \t]*+"
     rf"(?:=[ \t]*+({QUOTED_STRING}|{_PLAIN_VALUE})[ \t]*+)?+",
@@ -155,11 +157,11 @@ def parse_parameters(text: str) -> Parameters:
 
 def split_parameters(text: str) -> Parameters:
     """The parameters in a text that starts with ";" and holds no quotes or spaces."""
-    pairs: list[tuple[str, str | None]] = []
-    for piece in text[1:].split(";"):
-        name, equals, value = piece.partition("=")
-        pairs.append((name, value if equals else None))
-    return tuple(pairs)
+    if text.count(";") == 1:
+        name, equals, value = text[1:].partition("=")
+        return ((name, value if equals else None),)
+    triples = [piece.partition("=") for piece in text[1:].split(";")]
+    return tuple([(name, value if equals else None) for name, equals, value in triples])
 
 
 def render_parameters(parameters: Parameters) -> str:

@@ -7,6 +7,7 @@ it came; comparison and the `unescaped` views undo the escapes, once.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from urllib.parse import quote as _percent_encode
 from urllib.parse import unquote as _percent_decode
 
@@ -45,6 +46,11 @@ _SIP_PARTS = re.compile(
     rf"(?:\?({_HEADER_CHARACTERS}++={_HEADER_CHARACTERS}*+"
     rf"(?:&{_HEADER_CHARACTERS}++={_HEADER_CHARACTERS}*+)*+))?"
 )
+#: What nearly all SIP URIs are, without escapes and headers, for `plain_sip_uri`.
+PLAIN_SIP_URI = (
+    rf"(sips?):(?:({_USER})(?::({_PASSWORD}))?@)?({HOST})(?::([0-9]{{1,5}}+))?"
+    rf"((?:;{_PARAMETER_CHARACTERS}++(?:={_PARAMETER_VALUE}*+)?+)*+)"
+).replace("%", "")
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+\-.]*+")
 _OPAQUE = re.compile(r'[^\x00-\x20\x7F<>"]++')
@@ -347,6 +353,37 @@ def escape(text: str, marks: str) -> str:
         return _percent_encode(text, _ALWAYS_SAFE + marks, "utf-8", "surrogateescape")
     except UnicodeEncodeError as error:
         raise LocalProtocolError("a URI cannot hold what is no Unicode") from error
+
+
+def plain_sip_uri(
+    scheme: str,
+    user: str | None,
+    password: str | None,
+    host: str,
+    port: str | None,
+    parameters: str,
+) -> SipUri:
+    """The URI whose parts are what `PLAIN_SIP_URI` has found.
+
+    Raises:
+        ParseError: The host or the port is none.
+    """
+    return SipUri(
+        scheme,
+        user,
+        password,
+        read_host(host),
+        None if port is None else read_port(port),
+        _split_usual_parameters(parameters) if parameters else (),
+    )
+
+
+# ";lr" and ";transport=tcp" are in every message. What is long is not kept.
+_split_short_parameters = lru_cache(maxsize=256)(split_parameters)
+
+
+def _split_usual_parameters(text: str) -> Parameters:
+    return _split_short_parameters(text) if len(text) < 24 else split_parameters(text)
 
 
 def _parse_sip(scheme: str, rest: str) -> SipUri:
