@@ -23,7 +23,13 @@ from sipuac.syntax.lexical import (
     split_parameters,
     unquote,
 )
-from sipuac.syntax.uri import PLAIN_SIP_URI, Uri, parse_uri, plain_sip_uri
+from sipuac.syntax.uri import (
+    PLAIN_SIP_URI,
+    SipUri,
+    Uri,
+    parse_uri,
+    split_usual_parameters,
+)
 from sipuac.syntax.values import value
 
 _VIA = re.compile(
@@ -193,11 +199,28 @@ class NameAddress:
         """
         parts = _PLAIN_ADDRESS.fullmatch(text)
         if parts is not None:
-            quoted, plain, *uri_parts, parameters = parts.groups()
+            (
+                quoted,
+                plain,
+                scheme,
+                user,
+                password,
+                host,
+                port,
+                uri_parameters,
+                section,
+            ) = parts.groups()
             return cls(
                 plain.strip(WHITE_SPACE) or None if quoted is None else quoted,
-                plain_sip_uri(*uri_parts),
-                split_parameters(parameters) if parameters else (),
+                SipUri(
+                    scheme,
+                    user,
+                    password,
+                    read_host(host),
+                    None if port is None else read_port(port),
+                    split_usual_parameters(uri_parameters) if uri_parameters else (),
+                ),
+                split_parameters(section) if section else (),
             )
         display_name: str | None = None
         parts = _NAME_ADDRESS.fullmatch(text)

@@ -157,11 +157,14 @@ def parse_parameters(text: str) -> Parameters:
 
 def split_parameters(text: str) -> Parameters:
     """The parameters in a text that starts with ";" and holds no quotes or spaces."""
-    if text.count(";") == 1:
+    if text.find(";", 1) < 0:
         name, equals, value = text[1:].partition("=")
         return ((name, value if equals else None),)
-    triples = [piece.partition("=") for piece in text[1:].split(";")]
-    return tuple([(name, value if equals else None) for name, equals, value in triples])
+    pairs: list[tuple[str, str | None]] = []
+    for piece in text[1:].split(";"):
+        name, equals, value = piece.partition("=")
+        pairs.append((name, value if equals else None))
+    return tuple(pairs)
 
 
 def render_parameters(parameters: Parameters) -> str:

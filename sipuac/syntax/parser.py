@@ -236,7 +236,7 @@ def _read_request_line(line: str) -> tuple[str, str]:
     method, uri_text, version = parts
     if version != "SIP/2.0":
         _check_version(version)
-    if not is_token(method):
+    if method not in METHODS and not is_token(method):
         raise ParseError(f"not a method: {method[:60]!r}")
     if not uri_text:
         raise ParseError("the Request-URI is empty")

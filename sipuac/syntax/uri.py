@@ -46,7 +46,8 @@ _SIP_PARTS = re.compile(
     rf"(?:\?({_HEADER_CHARACTERS}++={_HEADER_CHARACTERS}*+"
     rf"(?:&{_HEADER_CHARACTERS}++={_HEADER_CHARACTERS}*+)*+))?"
 )
-#: What nearly all SIP URIs are, without escapes and headers, for `plain_sip_uri`.
+#: What nearly all SIP URIs are, without escapes and headers: six groups in the order of
+#: the attributes of `SipUri`.
 PLAIN_SIP_URI = (
     rf"(sips?):(?:({_USER})(?::({_PASSWORD}))?@)?({HOST})(?::([0-9]{{1,5}}+))?"
     rf"((?:;{_PARAMETER_CHARACTERS}++(?:={_PARAMETER_VALUE}*+)?+)*+)"
@@ -355,34 +356,12 @@ def escape(text: str, marks: str) -> str:
         raise LocalProtocolError("a URI cannot hold what is no Unicode") from error
 
 
-def plain_sip_uri(
-    scheme: str,
-    user: str | None,
-    password: str | None,
-    host: str,
-    port: str | None,
-    parameters: str,
-) -> SipUri:
-    """The URI whose parts are what `PLAIN_SIP_URI` has found.
-
-    Raises:
-        ParseError: The host or the port is none.
-    """
-    return SipUri(
-        scheme,
-        user,
-        password,
-        read_host(host),
-        None if port is None else read_port(port),
-        _split_usual_parameters(parameters) if parameters else (),
-    )
-
-
 # ";lr" and ";transport=tcp" are in every message. What is long is not kept.
 _split_short_parameters = lru_cache(maxsize=256)(split_parameters)
 
 
-def _split_usual_parameters(text: str) -> Parameters:
+def split_usual_parameters(text: str) -> Parameters:
+    """The parameters of a URI as its text has them, each after a semicolon."""
     return _split_short_parameters(text) if len(text) < 24 else split_parameters(text)
 
 
@@ -397,7 +376,7 @@ def _parse_sip(scheme: str, rest: str) -> SipUri:
         password,
         read_host(host),
         None if port is None else read_port(port),
-        split_parameters(parameters) if parameters else (),
+        split_usual_parameters(parameters) if parameters else (),
         _split_headers(headers) if headers else (),
     )
 
