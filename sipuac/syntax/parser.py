@@ -95,10 +95,10 @@ class Head:
         names = self.names
         if "Content-Length" not in names:
             return None
-        if names.count("Content-Length") > 1:
+        index = names.index("Content-Length")
+        if "Content-Length" in names[index + 1 :]:
             raise ParseError("two Content-Length fields")
-        text = self.values[names.index("Content-Length")]
-        return parse_integer(text, "Content-Length")
+        return parse_integer(self.values[index], "Content-Length")
 
     def message(self, body: bytes) -> Message:
         """The message of this head with that body."""
