@@ -342,6 +342,9 @@ class Registerer:
     def _tell_missed(self, effect: Missed) -> None:
         error = effect.error
         status = error.status if isinstance(error, CallFailed) else None
+        if isinstance(error, CallFailed) and error.response is not None:
+            # RFC 3608 6.1: dropped when the registration is refused.
+            self.service_routes = ()
         self._report(
             RegistrationFailed(
                 self._identity,
@@ -352,9 +355,6 @@ class Registerer:
                 effect.wait,
             )
         )
-        if isinstance(error, CallFailed) and error.response is not None:
-            # RFC 3608 6.1: dropped when the registration is refused.
-            self.service_routes = ()
 
     def _tell_unbound(self, effect: Unbound) -> None:
         self.service_routes = ()

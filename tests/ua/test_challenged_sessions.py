@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.internet.defer import Deferred
 
-from sipuac.errors import SessionNotModified
+from sipuac.errors import SessionNotModified, TransportFailed
 from sipuac.syntax.message import Request
 from sipuac.ua.challenges import PATIENCE
 from sipuac.ua.credentials import Credentials
@@ -180,6 +180,55 @@ class SlowSessionTests(SlowSourceTestCase):
         self.advance()
         self.successResultOf(outcome)
         self.end(call)
+
+    def test_source_gives_up(self) -> None:
+        """A source cancels its own Deferred: the challenge stands, and the call."""
+        call, outcome = self.challenged()
+        self.waiting[0].cancel()
+        error = self.failureResultOf(outcome, SessionNotModified).value
+        self.assertEqual(error.status, 407)
+        self.end(call)
+
+    def test_source_gives_up_at_the_end(self) -> None:
+        """The BYE is over all the same, and nothing is left."""
+        call = self.invite()
+        self.answer(call)
+        session = self.successResultOf(call.established)
+        over = session.bye()
+        self.advance()
+        self.peer.answer(self.peer.last("BYE"), 407, headers=self.proxy.challenges())
+        self.advance()
+        self.waiting[0].cancel()
+        self.advance()
+        self.successResultOf(over)
+        self.assert_nothing_left()
+
+    def test_nothing_after_the_end(self) -> None:
+        """What was challenged is not sent again after a BYE: "The UAC MUST consider the
+        session terminated [...] as soon as the BYE request is passed to the client
+        transaction" (RFC 3261 section 15.1.1).
+        """
+        for method in ("INFO", "UPDATE"):
+            call = self.invite()
+            allow = (("Allow", "INVITE, ACK, BYE, UPDATE"),)
+            self.peer.answer(self.peer.last("INVITE"), 200, sdp=True, headers=allow)
+            self.advance()
+            session = self.successResultOf(call.established)
+            asked = session.request("INFO") if method == "INFO" else session.refresh()
+            self.advance()
+            rows = self.proxy.challenges()
+            self.peer.answer(self.peer.last(method), 407, headers=rows)
+            self.advance()
+            over = session.bye()
+            self.advance()
+            self.waiting.pop().callback(Credentials("alice", "secret"))
+            self.advance()
+            self.assertEqual(self.peer.methods[-2:], [method, "BYE"])
+            self.peer.answer(self.peer.last("BYE"), 200)
+            self.advance()
+            self.successResultOf(over)
+            self.failureResultOf(asked, TransportFailed, SessionNotModified)
+            self.assert_nothing_left()
 
     def test_never(self) -> None:
         """A source that never answers has its limit; then the challenge stands."""
