@@ -6,6 +6,7 @@ import json
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
+from functools import partial
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -308,8 +309,10 @@ class Registerer:
 
     def _flow_failed(self, flow: IFlow, error: TransportFailed) -> None:
         if flow is self._way.flow:
+            was_successful = self._way.is_successful
             self._way.leave()
-            self._run(self._registration.flow_lost)
+            lost = partial(self._registration.flow_lost, was_successful=was_successful)
+            self._run(lost, error)
 
     # Telling
 

@@ -370,6 +370,29 @@ class RegistererTests(SynchronousTestCase):
         self.assertTrue(registerer.is_registered)
         self.stop(registerer)
 
+    def test_flow_lost_soon(self) -> None:
+        """A registrar that closes each connection after its 2xx is not asked again at
+        once: "the UA MUST wait for at least the value of the retry delay time"
+        (5626-4.5-a).
+        """
+        for fields in ([("Require", "outbound")], []):
+            self.registrar.fields[:] = fields
+            self.registrar.requests.clear()
+            uri = "sip:registrar.invalid;transport=tcp"
+            registerer = self.register(proxy=uri, instance=INSTANCE, reg_id=1)
+            for count in range(1, 5):
+                self.assertEqual(len(self.registrar.requests), count)
+                self.network.reset("caller.invalid", "registrar.invalid")
+                wait = 30 * 2 ** (count - 1)
+                self.network.advance(wait - 2)
+                self.assertEqual(len(self.registrar.requests), count)
+                self.network.advance(4)
+            self.assertEqual(
+                self.told(), ["registered", *["registration-failed", "registered"] * 4]
+            )
+            self.stop(registerer)
+            self.events.clear()
+
     def test_no_keepalives_unasked(self) -> None:
         """A UA that did not register using outbound cannot expect a pong, and over UDP
         CRLF MUST NOT be used (5626-4.4.1-a).
