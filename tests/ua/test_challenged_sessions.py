@@ -8,6 +8,7 @@ from sipuac.errors import SessionNotModified, TransportFailed
 from sipuac.syntax.message import Request
 from sipuac.ua.challenges import PATIENCE
 from sipuac.ua.credentials import Credentials
+from sipuac.ua.events import CallEvent
 from sipuac.ua.invitation import Invitation
 from tests.ua.peer import HOST
 from tests.ua.test_challenged_calls import ChallengeTestCase, SlowSourceTestCase
@@ -179,6 +180,26 @@ class SlowSessionTests(SlowSourceTestCase):
         self.peer.answer(again, 200, sdp=True)
         self.advance()
         self.successResultOf(outcome)
+        self.end(call)
+
+    def test_no_credentials_in_a_callback(self) -> None:
+        """An answer of the source that comes inside a callback waits until all that is
+        being told is told: every observer hears of events in one order.
+        """
+        seen: list[str] = []
+
+        def first(event: CallEvent) -> None:
+            if event.body.event == "request-received":
+                self.waiting[0].callback(None)
+
+        self.inviter.add_observer(first)
+        self.inviter.add_observer(lambda event: seen.append(event.body.event))
+        call, outcome = self.challenged()
+        del seen[:]
+        self.peer.ask("INFO")
+        self.advance()
+        self.assertEqual(seen, ["request-received", "warning", "modification-failed"])
+        self.failureResultOf(outcome, SessionNotModified)
         self.end(call)
 
     def test_source_gives_up(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
+from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -254,6 +255,26 @@ class RegistererTests(SynchronousTestCase):
         self.assertIn(
             "nc=00000002", self.registrar.requests[2].get("Authorization") or ""
         )
+
+    def test_closed_after_challenge(self) -> None:
+        """A registrar that closes the connection of its challenge gets the answer over
+        another one.
+        """
+        challenge = 'Digest realm="here", nonce="n1", qop="auth"'
+        self.registrar.answers.append((401, (("WWW-Authenticate", challenge),)))
+        waiting: Deferred[Credentials | None] = Deferred()
+        authenticator = Authenticator(
+            lambda *_: waiting, self.endpoint.identifiers.cnonce
+        )
+        uri = "sip:registrar.invalid;transport=tcp"
+        registerer = self.register(proxy=uri, authenticator=authenticator)
+        self.network.reset("caller.invalid", "registrar.invalid")
+        self.network.advance(1)
+        waiting.callback(Credentials("caller", "secret"))
+        self.network.advance(1)
+        self.assertTrue(registerer.is_registered)
+        self.assertEqual(self.told(), ["registered"])
+        self.stop(registerer)
 
     def authenticator(self) -> Authenticator:
         """Knows a password for every realm."""
