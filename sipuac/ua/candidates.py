@@ -35,6 +35,7 @@ class ServerFinder:
 
     Attributes:
         health: Which servers are down.
+        is_stopping: Whether every search is being given up.
     """
 
     def __init__(
@@ -49,7 +50,7 @@ class ServerFinder:
         self.start_timer = start_timer
         self.health = ServerHealth(clock)
         self._searching: list[Deferred[IFlow]] = []
-        self._is_stopping = False
+        self.is_stopping = False
 
     def candidates(
         self,
@@ -78,7 +79,7 @@ class ServerFinder:
         def done(result: IFlow | Failure) -> IFlow | Failure:
             self._searching.remove(searching)
             is_ours = isinstance(result, Failure) and result.check(CancelledError)
-            if is_ours and self._is_stopping:
+            if is_ours and self.is_stopping:
                 return Failure(TransportFailed("the endpoint was stopped"))
             return result
 
@@ -87,10 +88,10 @@ class ServerFinder:
 
     def stop(self) -> None:
         """Give up every search; each fails with `TransportFailed`."""
-        self._is_stopping = True
+        self.is_stopping = True
         for searching in list(self._searching):
             searching.cancel()
-        self._is_stopping = False
+        self.is_stopping = False
 
 
 class Candidates:
@@ -135,6 +136,11 @@ class Candidates:
         """
         self._current = None
         self._has_response = False
+        if self._finder.is_stopping:
+            # Who goes on to the next server when one fails is to find none.
+            self._is_asked = True
+            self._left = []
+            return fail(TransportFailed("the endpoint was stopped"))
         if self._is_asked:
             return self._finder.watch(self._connect_next())
         # Once for each transaction (section 4), whatever comes of it.

@@ -17,6 +17,7 @@ from zope.interface import implementer
 from sipuac.errors import LocalProtocolError
 from sipuac.syntax.fields import check_header
 from sipuac.syntax.message import Request, Response, response_to
+from sipuac.transaction.matching import Key, server_key
 from sipuac.transport.interfaces import IFlow
 from sipuac.ua.endpoint import Endpoint, ServerTransaction
 from sipuac.ua.interfaces import IRequestHandler
@@ -66,7 +67,8 @@ class IncomingInvites:
     def __init__(self, endpoint: Endpoint, policy: Policy) -> None:
         self._endpoint = endpoint
         self._policy = policy
-        self._thinking: dict[str, Deferred[Refusal]] = {}
+        # By their transactions: others may use the same branch.
+        self._thinking: dict[Key, Deferred[Refusal]] = {}
         endpoint.add_handler(self)
         endpoint.add_stop_handler(self._stop)
 
@@ -78,7 +80,7 @@ class IncomingInvites:
         self, request: Request, transaction: ServerTransaction | None, flow: IFlow
     ) -> bool:
         """See `IRequestHandler`."""
-        key = request.branch or ""
+        key = server_key(request, "INVITE")
         if request.method == "CANCEL" and transaction is None:
             # The endpoint answers both; the policy need not think any more.
             thinking = self._thinking.pop(key, None)
@@ -105,7 +107,7 @@ class IncomingInvites:
         *,
         is_later: bool,
     ) -> None:
-        thinking = self._thinking.pop(request.branch or "", None)
+        thinking = self._thinking.pop(server_key(request, "INVITE"), None)
         if is_later and thinking is None:
             return  # cancelled: the endpoint has answered
         transaction.respond(self._response(request, tag, result))

@@ -116,6 +116,27 @@ class RegistererServiceTests(SynchronousTestCase):
         self.reactor.pump([1] * 60)
         self.successResultOf(stopping)
 
+    def test_service_route_is_dropped(self) -> None:
+        """Calls no longer take it "if the re-registration request is refused"
+        (3608-6.1-a).
+        """
+        child = self.add()
+        self.service.startService()
+        self.answer(200, ("Service-Route", "<sip:192.0.2.7;lr>"))
+        inviter, registerer = self.service.inviter, child.registerer
+        assert inviter is not None and registerer is not None
+        self.assertEqual(len(inviter.service_routes), 1)
+        while len(self.sent()) == 1:
+            self.reactor.pump([1])
+        self.answer(403)
+        self.assertEqual(self.told, ["registered", "registration-failed"])
+        self.assertEqual(registerer.service_routes, ())
+        self.assertEqual(inviter.service_routes, ())
+        stopping = self.service.stopService()
+        assert stopping is not None
+        self.reactor.pump([1] * 60)
+        self.successResultOf(stopping)
+
     def test_service_route_of_another(self) -> None:
         """The way of another address-of-record is not that of our calls."""
         self.add("sip:other@192.0.2.5")

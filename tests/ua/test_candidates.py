@@ -493,3 +493,27 @@ class RequestTests(CandidatesCase):
         self.advance(40)
         self.assertEqual(self.peers["two"].received, [])
         self.assert_nothing_left()
+
+    def test_stopped(self) -> None:
+        """A request that waits for a connection ends with the endpoint: no other server
+        is tried then.
+        """
+        self.know("TCP one", "TCP two", "TCP three")
+        self.network.partition(
+            ["caller.invalid"], [f"{name}.invalid" for name in self.peers]
+        )
+        candidates = self.candidates()
+        sent = request_any(self.endpoint, candidates, lambda flow: make("OPTIONS"))
+        self.advance(0.01)
+        tried: list[Destination] = []
+        connect = self.endpoint.transport.connect
+
+        def note(destination: Destination) -> Deferred[IFlow]:
+            tried.append(destination)
+            return connect(destination)
+
+        self.endpoint.transport.connect = note  # type: ignore[method-assign]  # a spy
+        self.endpoint.stop()
+        self.failureResultOf(sent, TransportFailed)
+        self.assertEqual(tried, [])
+        self.assert_nothing_left()
