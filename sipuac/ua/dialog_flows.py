@@ -30,13 +30,15 @@ Refused = Callable[[Unreachable], None]
 class _Way:
     """The way of one dialog: its flow, or who waits for one."""
 
-    __slots__ = ("connecting", "flow", "next_hop", "waiting")
+    __slots__ = ("connecting", "flow", "next_hop", "unsent", "waiting")
 
     def __init__(self) -> None:
         self.next_hop: Uri | None = None
         self.flow: IFlow | None = None
         self.connecting: Deferred[Any] | None = None
         self.waiting: deque[tuple[Uri, Sender, Refused]] = deque()
+        # ACKs that there was no way for.
+        self.unsent: list[_Ack] = []
 
     def refuse(self, error: Unreachable) -> None:
         """There is no way for the first one that waits."""
@@ -122,6 +124,7 @@ class DialogFlows:
 
         def not_sent(error: Unreachable) -> None:
             kept.is_waiting = False
+            self._ways[branch].unsent.append(kept)
             refused(error)
 
         kept.is_waiting = True
@@ -155,12 +158,24 @@ class DialogFlows:
                 self._connect(way, next_hop)
                 continue
             way.waiting.popleft()
+            self._send_unsent(way, flow)
             try:
                 sender(flow)
             except Unreachable as error:
                 refused(error)
             except LocalProtocolError as error:
                 refused(TransportFailed(str(error)))
+
+    def _send_unsent(self, way: _Way, flow: IFlow) -> None:
+        """Now there is a way: a BYE must not go before the ACK that had none."""
+        unsent, way.unsent = way.unsent, []
+        for kept in unsent:
+            if kept.sent is not None or kept.is_waiting:
+                continue
+            try:
+                kept.sent = self._endpoint.send_ack(kept.ack, flow)
+            except (Unreachable, LocalProtocolError):
+                way.unsent.append(kept)  # its 2xx comes again, or the next request goes
 
     def _known_flow(self, way: _Way, next_hop: Uri) -> IFlow | None:
         flow = way.flow

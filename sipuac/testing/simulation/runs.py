@@ -73,6 +73,8 @@ def play(seeds: range) -> Figures:
         # A Deferred that failed and was never asked says so when it is thrown away.
         figures.violations += [(seeds.start, fault) for fault in errors.taken()]
     finally:
+        kept.clear()
+        gc.collect()  # the user agents themselves
         gc.unfreeze()
         if was_enabled:
             gc.enable()

@@ -133,8 +133,11 @@ class User:
         call = self.invitation
         if call is None or event.call_id != call.call_id:
             return
-        for act in [one for one in self._waiting if one.since == event.body.event]:
-            self._waiting.remove(act)
+        name = event.body.event
+        acts = [act for act in self._waiting if act.since == name]
+        # What is done now may tell of such an event again.
+        self._waiting = [act for act in self._waiting if act.since != name]
+        for act in acts:
             if act.at:
                 self._later(act.at, act)
             else:

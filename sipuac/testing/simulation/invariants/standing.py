@@ -50,6 +50,7 @@ class Standing(Invariant):
         is_over = dialog.bye_at or dialog.bye_came_at or dialog.ended_at
         return (
             is_first
+            and facts.failure_at is None
             and not is_over
             and dialog.key not in self._flawed
             and bool(message.to_tag)
