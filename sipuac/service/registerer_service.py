@@ -24,7 +24,8 @@ class RegistererService(Service):
     address-of-record is that of the calls.
 
     Args:
-        address: The address-of-record; None for the identity of the parent.
+        address: The address-of-record, with the port of its registrar where that is no
+            usual one; None for the identity of the parent.
         registrar: URI of the registrar; None for the domain of the address.
         contacts: Further addresses to register.
         expires: Seconds that a binding is to last.

@@ -164,6 +164,22 @@ class RegistererServiceTests(SynchronousTestCase):
         self.answer()
         self.successResultOf(stopping)
 
+    def test_port(self) -> None:
+        """An address with a port says where its registrar is; To and From have none
+        (RFC 3261 table 1).
+        """
+        self.add("sip:caller@192.0.2.5:5070")
+        self.service.startService()
+        (request,) = self.sent()
+        self.assertEqual(request.uri_text, "sip:192.0.2.5:5070")
+        self.assertEqual(str(request.to.uri), "sip:caller@192.0.2.5")
+        written = self.protocol.transport.written[-1]
+        self.assertEqual(written[1], ("192.0.2.5", 5070))
+        stopping = self.service.stopService()
+        assert stopping is not None
+        self.reactor.pump([1] * 60)
+        self.successResultOf(stopping)
+
     def test_what_cannot_be(self) -> None:
         """It refuses at once what cannot be registered, and a wrong parent."""
         for options in (
