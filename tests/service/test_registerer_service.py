@@ -137,6 +137,23 @@ class RegistererServiceTests(SynchronousTestCase):
         self.reactor.pump([1] * 60)
         self.successResultOf(stopping)
 
+    def test_service_route_ends_with_it(self) -> None:
+        """Calls that go on when the registration is stopped do not take its way, also
+        where the registrar is silent (3608-6.1-a).
+        """
+        child = self.add(drain=3.0)
+        self.service.startService()
+        self.answer(200, ("Service-Route", "<sip:192.0.2.7;lr>"))
+        inviter = self.service.inviter
+        assert inviter is not None
+        self.assertEqual(len(inviter.service_routes), 1)
+        stopping = child.stopService()
+        assert stopping is not None
+        self.reactor.pump([1] * 4)
+        self.successResultOf(stopping)
+        self.assertEqual(inviter.service_routes, ())
+        self.service.stopService()
+
     def test_service_route_of_another(self) -> None:
         """The way of another address-of-record is not that of our calls."""
         self.add("sip:other@192.0.2.5")
