@@ -190,7 +190,6 @@ class Modifications:
         own = branch.under_way.own
         if own is None or own.stage not in (Stage.MAKING, Stage.APPLYING):
             return False
-        self._outbox.stop_timer(media_timer(branch.tag))
         if own.answer is None:
             self._fail(branch, own, f"the media made no offer: {message}")
         else:

@@ -15,6 +15,7 @@ from sipuac.dialog.effects import (
 from sipuac.dialog.events import ModificationFailed
 from sipuac.effects import StartTimer, StopTimer
 from sipuac.errors import TransactionTimeout, TransportFailed
+from sipuac.sdp.patterns import Carrier
 from tests.dialog.messages import because, bye, reply
 from tests.dialog.talk import (
     OURS,
@@ -171,6 +172,14 @@ class RefresherTests(TalkCase):
         self.set.fire(REFRESH)
         effects = self.set.request_finished(1, TransportFailed("broken"))
         self.assertEqual(effects[-1], StartTimer(REFRESH, 10.0))
+
+    def test_an_exchange_that_is_open(self) -> None:
+        """A refresh that the exchange forbids is put off."""
+        self.call(ASKED, answer=(expires(180, "uac"),))
+        self.set.branches["a"].exchange.received(Carrier.UPDATE, THEIRS)
+        effects = self.set.fire(REFRESH)
+        self.assertEqual(effects[-1], StartTimer(REFRESH, 10.0))
+        self.assertEqual(self.of_kind(effects, SendReInvite), [])
 
     def test_gone(self) -> None:
         """What RFC 5057 says ends the dialog ends it here as well."""

@@ -25,7 +25,7 @@ class NobodyLeftAlone(Invariant):
 
     def _judge(self, phone: Phone, dialog: PhoneDialog) -> None:
         who = f"{phone.name} is left in a call with nobody ({dialog.tag})"
-        facts = self.ledger.dialogs.get((dialog.call_id, dialog.tag))
+        facts = self.ledger.dialogs.get((dialog.call_id, self._seen(dialog)))
         if facts is None or not facts.byes:
             self.need(False, f"{who}: no BYE was sent")
             return
@@ -34,15 +34,22 @@ class NobodyLeftAlone(Invariant):
         else:
             self.need(False, f"{who}: the BYE went astray")
 
+    def _seen(self, dialog: PhoneDialog) -> str:
+        """The tag that the caller knows the dialog by."""
+        return self.view.hidden.get(dialog.tag, dialog.tag)
+
     def _is_lost(self, dialog: PhoneDialog) -> bool:
         """Whether the network lost the BYE wherever it got to."""
+        tags = (dialog.tag, self._seen(dialog))
         arrived_at: set[str] = set()
         lost_before: set[str] = set()
         for packet in self.view.network.log:
             if not isinstance(packet, WirePacket) or packet.wire is None:
                 continue
             wire = packet.wire
-            if wire.status or wire.method != "BYE" or wire.to_tag != dialog.tag:
+            if wire.status or wire.method != "BYE" or wire.to_tag not in tags:
+                continue
+            if wire.call_id != dialog.call_id:
                 continue
             if packet.fate == "unreachable":
                 return False
