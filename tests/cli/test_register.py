@@ -120,6 +120,7 @@ class RegisterTests(CommandTestCase):
         first = self.printed()[0]
         self.assertEqual(first["event"], "registration-failed")
         self.assertEqual(first["message"], "the registrar answered 403 Forbidden")
+        self.assertIsNone(first["retry"])
 
     def test_unreachable(self) -> None:
         """Silence ends it with 6."""
