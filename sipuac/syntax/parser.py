@@ -25,6 +25,7 @@ other fields too. docs/leniency.rst lists what is accepted although it is wrong.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from sipuac.errors import ParseError
 from sipuac.syntax.lexical import WHITE_SPACE, is_token, parse_integer
@@ -215,7 +216,8 @@ def _has_other_space(text: str) -> bool:
 
 def _read_start_line(line: str) -> tuple[str, str] | tuple[int, str]:
     if line[:4] == "SIP/" or line[:4].upper() == "SIP/":
-        return _read_status_line(line)
+        # Status-Lines are few and come again; long ones are not kept.
+        return _read_short_line(line) if len(line) < 64 else _read_status_line(line)
     return _read_request_line(line)
 
 
@@ -246,6 +248,10 @@ def _read_status_line(line: str) -> tuple[int, str]:
     if not "100" <= status <= "699":
         raise ParseError(f"no such status: {status}")
     return int(status), reason
+
+
+# A twentieth of the time that a response takes at all.
+_read_short_line = lru_cache(maxsize=256)(_read_status_line)
 
 
 def _check_version(version: str) -> None:
