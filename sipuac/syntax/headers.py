@@ -60,7 +60,11 @@ class Headers:
         values = []
         usual = USUAL_SPELLINGS
         for name, value in rows:
-            names.append(usual.get(name) or canonical_name(name))
+            if name in usual:
+                name = usual[name]
+            else:
+                name = canonical_name(name)
+            names.append(name)
             values.append(value)
         self._names = names
         self._values = values
