@@ -22,7 +22,7 @@ from sipuac.dialog.effects import (
     SendInDialog,
     SendReInvite,
 )
-from sipuac.dialog.events import ModificationFailed
+from sipuac.dialog.events import ModificationFailed, ProtocolWarning
 from sipuac.dialog.session_state import SessionState
 from sipuac.effects import StartTimer, StopTimer
 from sipuac.errors import (
@@ -354,6 +354,14 @@ class RefusedTests(TalkCase):
                 self.failure_of(self.answered(1, 500, None, *rows)).status, 500
             )
 
+    def test_later_is_another_matter(self) -> None:
+        """Retry-After of another refusal is for the application to follow."""
+        for status in (480, 503, 600):
+            self.call()
+            self.hold()
+            effects = self.answered(1, status, None, ("Retry-After", "5"))
+            self.assertEqual(self.failure_of(effects).status, status)
+
     def test_what_ends_the_call(self) -> None:
         """481, 408 and no response at all end the dialog by BYE, and so does what RFC
         5057 says (3261-14.1-b, 3261-12.2.1.2-b).
@@ -512,6 +520,9 @@ class DisagreementTests(TalkCase):
         )
         effects = self.set.reinvite_response(1, said)
         self.assertEqual(self.of_kind(effects, SendAck), ack_of(2)[:1])
+        (warning,) = self.events(effects, ProtocolWarning)
+        assert isinstance(warning, ProtocolWarning)
+        self.assertIn("cannot be read", warning.message)
         self.assert_ended("the 2xx brought no answer", *effects)
 
     def test_media_refuses(self) -> None:
@@ -634,6 +645,7 @@ class AdoptTests(TalkCase):
         self.offered(1010)
         effects = self.answered(1, 488)
         self.assertEqual(effects[0], Rollback("a"))
+        self.assertEqual(self.of_kind(effects, Rollback), [Rollback("a")])
         self.assertIs(type(self.failure(effects)), InviteForked)
         (sent,) = self.of_kind(effects, SendInDialog)
         self.assertEqual(sent.request.method, "BYE")
