@@ -63,7 +63,9 @@ class InviteResponses:
         elif branch is None:
             self._outbox.warn("a 199 of an unknown early dialog is discarded", tag)
         self._set.attempt.proceed()
-        if is_new and tag is not None:
+        if is_new and self._is_full():
+            self._outbox.warn("there are too many dialogs to follow this one", tag)
+        elif is_new and tag is not None:
             branch = self._new_branch(tag)
             branch.order.judge(response)
         if branch is None or not branch.is_early:
@@ -72,6 +74,9 @@ class InviteResponses:
             self._terminated(branch, response)
         else:
             self._progressed(branch, response, is_new, is_reliable)
+
+    def _is_full(self) -> bool:
+        return len(self._set.branches) >= self._set.options.max_dialogs
 
     def _new_branch(self, tag: str) -> Branch:
         dialog = Dialog(self._set.invite, tag or None)
@@ -145,8 +150,10 @@ class InviteResponses:
             # are expected to arrive".
             return
         is_new = branch is None
+        is_beyond = is_new and self._is_full()
         if branch is None:
             branch = self._new_branch(tag)
+        branch.is_unwanted = branch.is_unwanted or is_beyond
         self._set.attempt.accept()
         has_target = branch.dialog.confirm(response)
         branch.contact = response.get("Contact") or branch.contact

@@ -45,6 +45,8 @@ class InviteOptions:
         fork_hold: How long a newcomer waits for news of the media dialog.
         fork_grace: How long the media dialog has to answer after an extra did.
         max_extras: How many extras are ended before the call fails.
+        max_dialogs: How many dialogs are followed; further early ones are not, and
+            further 2xx are acknowledged and ended.
         media_timeout: How long the media may take to make an offer or to answer one of
             a callee, and once the callee has answered to take its answer.
         linger: 64*T1: how long 2xx may still come after a final response, and how long
@@ -64,6 +66,7 @@ class InviteOptions:
     fork_hold: float = 4.0
     fork_grace: float = 4.0
     max_extras: int = 8
+    max_dialogs: int = 64
     linger: float = 32.0
     media_timeout: float = 8.0
     t1: float = 0.5

@@ -89,5 +89,8 @@ def failure(
         )
     if response.status == 487 and fates:
         text = f"{text}, although we sent no CANCEL ({fates})"
+    if response.status == 440:
+        # RFC 5393 5.1: a proxy could not fork to all of them.
+        text = f"{text}: some destinations may not have been tried"
     kind = rejection_class(response.status)
     return kind(text, response, reason=reason, warning=warning)

@@ -82,6 +82,7 @@ class MediaWork:
         "_incoming",
         "_is_changed",
         "_is_closed",
+        "_is_going_back",
         "_is_offering",
         "_next_answer",
         "_outgoing",
@@ -107,6 +108,7 @@ class MediaWork:
         self._is_offering = False
         self._is_changed = False
         self._is_closed = False
+        self._is_going_back = False
         self._working: Deferred[Any] | None = None
         # The answer of the branch that it was given to while it worked.
         self._next_answer: SessionDescription | None = None
@@ -133,14 +135,20 @@ class MediaWork:
         self._when_free(lambda: self._make_offer(is_held))
 
     def rollback(self) -> None:
-        """Give up what it works on, and go back to the last completed exchange."""
-        working, self._working = self._working, None
+        """Give up what it works on, and go back to the last completed exchange.
+
+        Where it is going back already only what waits for that is given up.
+        """
         self._waiting.clear()
         self._next_answer = None
+        if self._is_going_back:
+            return
+        working, self._working = self._working, None
         if working is not None:
             quietly(working.cancel, "media could not be told to stop")
         if self._is_offering or self._is_changed:
             self._is_offering = self._is_changed = False
+            self._is_going_back = True
             self._begin(maybeDeferred(self.session.rollback), self._rolled_back)
 
     def close(self) -> None:
@@ -241,6 +249,7 @@ class MediaWork:
             self._user.offered(self.branch, result)
 
     def _rolled_back(self, result: object) -> None:
+        self._is_going_back = False
         if isinstance(result, Failure):
             _log.failure("media could not go back", result)
 

@@ -9,6 +9,7 @@ from sipuac.dialog.capabilities import SUPPORTED
 from sipuac.dialog.events import ProtocolWarning
 from sipuac.errors import LocalProtocolError, Unreachable
 from sipuac.syntax.message import Request, Response
+from sipuac.transaction.invite_client import State
 from sipuac.transport.interfaces import IFlow
 from sipuac.ua.call_report import CallReport
 from sipuac.ua.dialog_flows import DialogFlows
@@ -89,6 +90,8 @@ class SentInvite:
             return
 
         def send(flow: IFlow) -> None:
+            if transaction.machine.state != State.PROCEEDING:
+                return  # the final response came while a connection was made
             # Whatever answers the CANCEL, the INVITE ends by its own final response
             # (9.1).
             headers = (*effect.headers, ("Supported", SUPPORTED))

@@ -41,6 +41,14 @@ from tests.dialog.messages import (
 class FinalTests(DialogCase):
     """300 to 699, and no final response."""
 
+    def test_too_broad(self) -> None:
+        """A 440 says that destinations may not have been tried (5393-5.1-a)."""
+        self.begin()
+        _, effects = self.receive(440, "z")
+        failure = self.failure(effects)
+        self.assertIsInstance(failure, RequestRejected)
+        self.assertIn("may not have been tried", str(failure))
+
     def test_redirection(self) -> None:
         """A 3xx ends every early dialog and is Redirected, with its contacts, the most
         wanted first (3261-12.3-a).

@@ -9,6 +9,7 @@ from sipuac.dialog.effects import (
     RepeatAck,
     Report,
     Resolved,
+    SendAck,
     SendInDialog,
 )
 from sipuac.dialog.events import (
@@ -269,6 +270,36 @@ class SuccessTests(DialogCase):
             kinds = [type(e).__name__ for e in effects if not isinstance(e, Report)]
             self.assertEqual(kinds, ["SendAck", "SendInDialog"])
         self.assertEqual(dialogs.session.state, SessionState.ESTABLISHED)
+
+
+class BoundTests(DialogCase):
+    """More dialogs than anybody has phones."""
+
+    def setUp(self) -> None:
+        """Follow two dialogs at most."""
+        super().setUp()
+        self.begin(max_dialogs=2)
+        self.receive(180, "a")
+        self.receive(180, "b")
+
+    def test_early(self) -> None:
+        """A further early dialog is not followed, and that is told."""
+        _, effects = self.receive(180, "c")
+        self.assertEqual(list(self.set.branches), ["a", "b"])
+        text = "there are too many dialogs to follow this one"
+        self.assertIn(Report(ProtocolWarning(text, "c")), effects)
+
+    def test_answered(self) -> None:
+        """Its 2xx is acknowledged and ended all the same; one of the others is taken
+        when it comes.
+        """
+        _, effects = self.receive(200, "c", port=3000)
+        self.assertEqual(len(self.of_kind(effects, SendAck)), 1)
+        (sent,) = self.of_kind(effects, SendInDialog)
+        self.assertEqual(sent.request.method, "BYE")
+        self.assertIsNone(self.set.taken)
+        self.receive(200, "a", port=2000)
+        self.assertEqual(self.set.taken, self.set.branches["a"])
 
 
 class AfterTheAnswerTests(DialogCase):

@@ -17,6 +17,7 @@ import argparse
 import faulthandler
 import random
 import resource
+import signal
 import sys
 import time
 from collections import Counter
@@ -64,8 +65,9 @@ class Watch:
         """Do one thing; a hang ends the process with a traceback."""
         before = time.monotonic()
         if before - self._guarded > _HANG / 4:
-            # Not for each step: it starts a thread.
-            faulthandler.dump_traceback_later(_HANG, exit=True)
+            # Seconds of the processor, not of the clock: the machine may be busy. The
+            # handler says where it hangs, and the signal then ends the process.
+            signal.setitimer(signal.ITIMER_PROF, _HANG)
             self._guarded = before
         outcome = action()
         now = time.monotonic()
@@ -174,6 +176,7 @@ def main() -> int:
         steps = _replays(options.seed, options.seconds)
     else:
         steps = _random(options.seed, options.targets or list(TARGETS))
+    faulthandler.register(signal.SIGPROF, chain=True)
     watch = Watch(options.seconds)
     for label, step in steps:
         if watch.is_over:
@@ -183,7 +186,7 @@ def main() -> int:
         except Exception:
             _say(f"FAILED: {label}")
             raise
-    faulthandler.cancel_dump_traceback_later()
+    signal.setitimer(signal.ITIMER_PROF, 0)
     watch.report()
     return 0
 

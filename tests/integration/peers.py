@@ -163,8 +163,16 @@ class Process:
             try:
                 self._process.wait(3)
             except subprocess.TimeoutExpired:
-                os.killpg(self._process.pid, signal.SIGKILL)
-                self._process.wait()
+                self.kill()
+
+    def freeze(self) -> None:
+        """Let it do nothing more; what is sent to it waits in the system."""
+        os.killpg(self._process.pid, signal.SIGSTOP)
+
+    def kill(self) -> None:
+        """End it in the midst of whatever it does, and its children."""
+        os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
 
 
 class Callee(WireLog):
@@ -324,6 +332,14 @@ class Kamailio:
         """Its own URI for this transport: "UDP", "TCP" or "TLS"."""
         port = self.tls_port if transport == "TLS" else self.port
         return f"sip:{DOMAIN}:{port};transport={transport.lower()};lr"
+
+    def freeze(self) -> None:
+        """Let it do nothing more; what is sent to it waits in the system."""
+        self._process.freeze()
+
+    def kill(self) -> None:
+        """End it in the midst of whatever it does."""
+        self._process.kill()
 
     def target(self, hunt: str, *phones: Callee) -> str:
         """A URI at which it rings these phones: "single", "parallel" or "serial"."""

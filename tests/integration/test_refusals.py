@@ -14,6 +14,7 @@ from sipuac.testing.script import answer, redirect, ring
 from tests.integration.name_servers import LocalNameServer
 from tests.integration.peers import Kamailio, ready, require, wait_until
 from tests.integration.processes import Program
+from tests.integration.proxies import CHALLENGER
 from tests.integration.test_commands import ProgramTestCase, reactor
 
 
@@ -32,7 +33,7 @@ class RefusalTestCase(ProgramTestCase):
 
     def kamailio(self, realm: str, mode: str = "challenge", **more: str) -> Kamailio:
         """A proxy that is about to be ready."""
-        values = {"ALGORITHM": "MD5", "NEXT": "", "REALM": realm, "MODE": mode, **more}
+        values = {"REALM": realm, "MODE": mode, **CHALLENGER, **more}
         peer = Kamailio(
             self.folder / realm, configuration="challenger.cfg", more=values
         )

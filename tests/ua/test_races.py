@@ -202,6 +202,31 @@ class LateAnswerTests(PeerTestCase):
         self.failureResultOf(call.final, AnswerTimeout)
         self.expect_release(call, "a")
 
+    def test_asked_not_to_cancel(self) -> None:
+        """After no-cancel the other phones ring on, and each that answers late gets ACK
+        and BYE (3841-9.1-c); Max-Breadth keeps no proxy from hunting (5393-5.3.3-a).
+        """
+        headers = [("Request-Disposition", "no-cancel"), ("Max-Breadth", "1")]
+        call, invite = self.invited(headers=headers)
+        for tag in ("b", "c"):
+            self.peer.answer(invite, 180, tag)
+        self.peer.answer(invite, 200, "a", sdp=True)
+        self.advance()
+        session = self.successResultOf(call.established)
+        for tag in ("b", "c"):
+            self.advance(8)
+            self.peer.answer(invite, 200, tag, sdp=True)
+            self.advance()
+            self.assertEqual(self.peer.last("ACK").to_tag, tag)
+            bye = self.peer.last("BYE")
+            self.assertEqual(bye.to_tag, tag)
+            self.peer.answer(bye, 200)
+        session.bye()
+        self.advance()
+        self.peer.answer(self.peer.last("BYE"), 200)
+        self.advance()
+        self.assert_nothing_left()
+
     def test_a_repeated_late_2xx(self) -> None:
         """It gets the same ACK again and no second BYE (3261-13.2.2.4-j)."""
         call, invite = self.invited()

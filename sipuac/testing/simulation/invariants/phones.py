@@ -1,0 +1,58 @@
+"""No phone is left in a call with nobody."""
+
+from __future__ import annotations
+
+from sipuac.testing.simulation.invariants.base import Invariant
+from sipuac.testing.simulation.network import WirePacket
+from sipuac.testing.simulation.phone import Phone
+from sipuac.testing.simulation.phone_dialog import PhoneDialog
+
+
+class NobodyLeftAlone(Invariant):
+    """Each dialog that a phone answered was ended: by our BYE or by its own.
+
+    Only where every transmission of our BYE was lost on its way can a phone not know;
+    such dialogs are counted apart.
+    """
+
+    def ended(self) -> None:
+        """See `Watcher`."""
+        for phone in self.view.phones:
+            for dialog in phone.dialogs:
+                if dialog.has_answered and not dialog.bye_came and not phone.is_dead:
+                    if not dialog.is_over:
+                        self._judge(phone, dialog)
+
+    def _judge(self, phone: Phone, dialog: PhoneDialog) -> None:
+        who = f"{phone.name} is left in a call with nobody ({dialog.tag})"
+        facts = self.ledger.dialogs.get((dialog.call_id, self._seen(dialog)))
+        if facts is None or not facts.byes:
+            self.need(False, f"{who}: no BYE was sent")
+            return
+        if self._is_lost(dialog):
+            self.view.figures["lost by every retransmission"] += 1
+        else:
+            self.need(False, f"{who}: the BYE went astray")
+
+    def _seen(self, dialog: PhoneDialog) -> str:
+        """The tag that the caller knows the dialog by."""
+        return self.view.hidden.get(dialog.tag, dialog.tag)
+
+    def _is_lost(self, dialog: PhoneDialog) -> bool:
+        """Whether the network lost the BYE wherever it got to."""
+        tags = (dialog.tag, self._seen(dialog))
+        arrived_at: set[str] = set()
+        lost_before: set[str] = set()
+        for packet in self.view.network.log:
+            if not isinstance(packet, WirePacket) or packet.wire is None:
+                continue
+            wire = packet.wire
+            if wire.status or wire.method != "BYE" or wire.to_tag not in tags:
+                continue
+            if wire.call_id != dialog.call_id:
+                continue
+            if packet.fate == "unreachable":
+                return False
+            host = packet.destination[0]
+            (arrived_at if packet.fate == "arrived" else lost_before).add(host)
+        return bool(lost_before - arrived_at)
