@@ -104,6 +104,11 @@ class RegisterOptions(WireOptions):
         super().__init__()
         self["contacts"] = []
 
+    def parseArgs(self, *others: str) -> None:
+        """There is none (see `usage.Options`)."""
+        if others:
+            raise usage.UsageError(f"what to register goes after --from: {others[0]!r}")
+
     def opt_contact(self, text: str) -> None:
         """URI to register beside our own; may be given several times."""
         self["contacts"].append(text)

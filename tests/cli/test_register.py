@@ -267,6 +267,7 @@ class OptionsTests(SynchronousTestCase):
         """One line says what is wrong."""
         for arguments, words in (
             ([], "--from is missing"),
+            (["sip:a@b"], "what to register goes after --from"),
             (["--from=tel:+1"], "only a sip or sips URI"),
             (["--from=sip:a@b", "--expires=x"], "--expires: 'x' is not a whole number"),
             (["--from=sip:a@b", "--expires=0"], "expires of 0 s"),
