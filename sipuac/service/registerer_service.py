@@ -87,7 +87,8 @@ class RegistererService(Service):
         endpoint, inviter = service.endpoint, service.inviter
         if endpoint is None or inviter is None:
             raise LocalProtocolError("the InviterService is not running")
-        address = self._address or str(inviter.identity)
+        # Its text, and not what To and From say of it: that has no port.
+        address = self._address or service.identity
         options = registration_options(address, **self._arguments)
         authenticator = Authenticator(
             self._credentials or no_credentials,
