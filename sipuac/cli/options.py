@@ -84,7 +84,7 @@ class RegisterOptions(WireOptions):
         ["bind", None, None,
          "ADDRESS to register from (default: all addresses)"],
         ["registrar", None, None,
-         "URI of the registrar (default: the domain and port of --from)"],
+         "URI of the registrar (default: the domain of --from, at its port)"],
         ["expires", None, "3600",
          "SECONDS that the binding is to last"],
         ["duration", None, None,

@@ -12,7 +12,7 @@ from sipuac.errors import LocalProtocolError
 from sipuac.service.inviter_service import InviterService
 from sipuac.syntax.challenges import Algorithm
 from sipuac.ua.authenticator import Authenticator
-from sipuac.ua.credentials import CredentialsSource
+from sipuac.ua.credentials import CredentialsSource, no_credentials
 from sipuac.ua.inviter import Inviter
 from sipuac.ua.registerer import Registerer, RegistrationEvent
 from sipuac.ua.registration_options import registration_options
@@ -91,15 +91,14 @@ class RegistererService(Service):
         endpoint, inviter = service.endpoint, service.inviter
         if endpoint is None or inviter is None:
             raise LocalProtocolError("the InviterService is not running")
-        address = self._address or str(inviter.identity)
+        # Its text, and not what To and From say of it: that has no port.
+        address = self._address or service.identity
         options = registration_options(address, **self._arguments)
-        authenticator = None
-        if self._credentials is not None:
-            authenticator = Authenticator(
-                self._credentials,
-                endpoint.identifiers.cnonce,
-                algorithms=self._algorithms,
-            )
+        authenticator = Authenticator(
+            self._credentials or no_credentials,
+            endpoint.identifiers.cnonce,
+            algorithms=self._algorithms,
+        )
         registerer = self.registerer = Registerer(
             endpoint,
             options,

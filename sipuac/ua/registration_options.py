@@ -22,21 +22,16 @@ def registration_options(
 ) -> RegistrationOptions:
     """Options of a registration; see `RegistrationOptions` for what they mean.
 
-    A port in the address is that of the registrar, where none is named.
+    Where no registrar is named it is the domain of the address, at the port and over
+    the transport that its URI may say: To and From cannot have these.
 
     Raises:
         LocalProtocolError: One of them cannot be.
     """
     identity = parse_identity(address)
-    if registrar is None:
-        # An address-of-record has no port; one that is written says where to go.
-        uri = NameAddress.parse(address).uri
-        where = uri if isinstance(uri, SipUri) and uri.port is not None else None
-    else:
-        where = _registrar(registrar)
     options = RegistrationOptions(
         identity,
-        registrar=where,
+        registrar=_own_domain(address) if registrar is None else _registrar(registrar),
         contacts=tuple(_contact(text) for text in contacts),
         expires=expires,
         instance=instance,
@@ -44,6 +39,11 @@ def registration_options(
     )
     options.check()
     return options
+
+
+def _own_domain(address: str) -> SipUri | None:
+    uri = NameAddress.parse(address).uri
+    return uri.request_target() if isinstance(uri, SipUri) else None
 
 
 def _registrar(text: str) -> SipUri:

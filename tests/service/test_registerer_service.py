@@ -87,6 +87,26 @@ class RegistererServiceTests(SynchronousTestCase):
         self.successResultOf(stopping)
         self.assertEqual(self.reactor.getDelayedCalls(), [])
 
+    def test_port_of_the_address(self) -> None:
+        """The port of the address says where its registrar is; in To and From it does
+        not stand (3261-10.2-a).
+        """
+        service = InviterService(
+            "sip:caller@192.0.2.5:5070", reactor=self.reactor, bind="192.0.2.1"
+        )
+        for address, port in ((None, 5070), ("sip:other@192.0.2.5:5080", 5080)):
+            RegistererService(address).setServiceParent(service)
+            service.startService()
+            request = self.sent()[-1]
+            self.assertEqual(request.uri_text, f"sip:192.0.2.5:{port}")
+            self.assertNotIn(str(port), request.get("To") + request.get("From"))
+            written = self.protocol.transport.written[-1]
+            self.assertEqual(written[1], ("192.0.2.5", port))
+            stopping = service.stopService()
+            assert stopping is not None
+            self.reactor.pump([1] * 60)
+            self.successResultOf(stopping)
+
     def test_restart(self) -> None:
         """A service that was stopped registers again when it is started again."""
         self.add()
