@@ -60,11 +60,7 @@ class Headers:
         values = []
         usual = USUAL_SPELLINGS
         for name, value in rows:
-            if name in usual:
-                name = usual[name]
-            else:
-                name = canonical_name(name)
-            names.append(name)
+            names.append(usual.get(name) or canonical_name(name))
             values.append(value)
         self._names = names
         self._values = values

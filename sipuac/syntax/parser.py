@@ -250,7 +250,7 @@ def _read_status_line(line: str) -> tuple[int, str]:
     return int(status), reason
 
 
-# A twentieth of the time that a response takes at all.
+# Otherwise a twentieth of the time that it takes to parse a response.
 _read_short_line = lru_cache(maxsize=256)(_read_status_line)
 
 
