@@ -6,7 +6,6 @@ leaves in the order in which it was asked for, so that no BYE overtakes an ACK.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -36,22 +35,23 @@ class _Way:
         self.next_hop: Uri | None = None
         self.flow: IFlow | None = None
         self.connecting: Deferred[Any] | None = None
-        self.waiting: deque[tuple[Uri, Sender, Refused]] = deque()
+        # Hardly ever more than an ACK and a BYE; an empty deque takes 600 octets.
+        self.waiting: list[tuple[Uri, Sender, Refused]] = []
 
     def refuse(self, error: Unreachable) -> None:
         """There is no way for the first one that waits."""
-        self.waiting.popleft()[2](error)
+        self.waiting.pop(0)[2](error)
 
 
 class _Ack:
-    """The ACK of one 2xx, before and after it has left."""
+    """The ACK of one 2xx: as it was made, and from when it has left, as it was sent."""
 
-    __slots__ = ("ack", "is_waiting", "next_hop", "sent")
+    __slots__ = ("ack", "is_sent", "is_waiting", "next_hop")
 
     def __init__(self, ack: Request, next_hop: Uri) -> None:
         self.ack = ack
         self.next_hop = next_hop
-        self.sent: Request | None = None
+        self.is_sent = False
         self.is_waiting = False
 
 
@@ -115,10 +115,11 @@ class DialogFlows:
     def _send_kept_ack(self, branch: str, kept: _Ack, refused: Refused) -> None:
         def send(flow: IFlow) -> None:
             kept.is_waiting = False
-            if kept.sent is None:
-                kept.sent = self._endpoint.send_ack(kept.ack, flow)
+            if kept.is_sent:
+                self._endpoint.repeat_ack(kept.ack, flow)
             else:
-                self._endpoint.repeat_ack(kept.sent, flow)
+                kept.ack = self._endpoint.send_ack(kept.ack, flow)
+                kept.is_sent = True
 
         def not_sent(error: Unreachable) -> None:
             kept.is_waiting = False
@@ -154,7 +155,7 @@ class DialogFlows:
             if flow is None:
                 self._connect(way, next_hop)
                 continue
-            way.waiting.popleft()
+            way.waiting.pop(0)
             try:
                 sender(flow)
             except Unreachable as error:
