@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from twisted.internet.defer import Deferred, maybeDeferred
@@ -86,6 +87,11 @@ class OneShotRegistration:
         self._stop()
 
     def _told(self, event: RegistrationEvent) -> None:
+        body = event.body
+        will_retry = self._was_registered or self._retries
+        if isinstance(body, RegistrationFailed) and not will_retry:
+            body = replace(body, retry=None)
+            event = replace(event, body=body)
         try:
             self._output.event(event.as_dict(), describe(event))
         except OSError:
@@ -93,7 +99,6 @@ class OneShotRegistration:
             self._status = OTHER_FAILURE
             self._stop()
             return
-        body = event.body
         if isinstance(body, Registered):
             if not self._was_registered and self._duration is not None:
                 self._end = self._clock.callLater(self._duration, self._stop)

@@ -22,12 +22,21 @@ def registration_options(
 ) -> RegistrationOptions:
     """Options of a registration; see `RegistrationOptions` for what they mean.
 
+    A port in the address is that of the registrar, where none is named.
+
     Raises:
         LocalProtocolError: One of them cannot be.
     """
+    identity = parse_identity(address)
+    if registrar is None:
+        # An address-of-record has no port; one that is written says where to go.
+        uri = NameAddress.parse(address).uri
+        where = uri if isinstance(uri, SipUri) and uri.port is not None else None
+    else:
+        where = _registrar(registrar)
     options = RegistrationOptions(
-        parse_identity(address),
-        registrar=None if registrar is None else _registrar(registrar),
+        identity,
+        registrar=where,
         contacts=tuple(_contact(text) for text in contacts),
         expires=expires,
         instance=instance,

@@ -120,6 +120,7 @@ class RegisterTests(CommandTestCase):
         first = self.printed()[0]
         self.assertEqual(first["event"], "registration-failed")
         self.assertEqual(first["message"], "the registrar answered 403 Forbidden")
+        self.assertIsNone(first["retry"])
 
     def test_unreachable(self) -> None:
         """Silence ends it with 6."""
@@ -266,6 +267,7 @@ class OptionsTests(SynchronousTestCase):
         """One line says what is wrong."""
         for arguments, words in (
             ([], "--from is missing"),
+            (["sip:a@b"], "what to register goes after --from"),
             (["--from=tel:+1"], "only a sip or sips URI"),
             (["--from=sip:a@b", "--expires=x"], "--expires: 'x' is not a whole number"),
             (["--from=sip:a@b", "--expires=0"], "expires of 0 s"),

@@ -83,7 +83,7 @@ class RedirectionTests(ProxyCase):
         self.assertEqual(phone.received(), [])
 
     async def test_loop(self) -> None:
-        """A proxy that redirects to the same URI again is asked once (3261-8.1.3.4-b)."""
+        """A proxy that redirects back to it is asked once (3261-8.1.3.4-b)."""
         proxy = await self.redirector()
         target = f"sip:loop.@{DOMAIN}"
         events = await self.events_of(proxy, target, "--follow-redirects", status=5)

@@ -36,7 +36,7 @@ from sipuac.testing.simulation.story import story, written
 from sipuac.testing.simulation.wire import host_of, read, response_to
 from sipuac.testing.simulation.world import World
 
-WORLDS = 800
+WORLDS = 400
 
 
 class WorldTests(SynchronousTestCase):

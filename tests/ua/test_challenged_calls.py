@@ -295,6 +295,17 @@ class WaitingTests(SlowSourceTestCase):
         self.answer(call)
         self.end(call)
 
+    def test_source_gives_up(self) -> None:
+        """A source that cancels its own Deferred fails the call at once."""
+        call = self.invite()
+        self.challenge(self.proxy)
+        self.waiting[0].cancel()
+        self.advance()
+        error = self.failureResultOf(call.established, AuthenticationFailed).value
+        self.assertIs(error.problem, AuthenticationProblem.SOURCE_FAILED)
+        self.flushLoggedErrors()
+        self.assert_nothing_left()
+
     def test_cancelled(self) -> None:
         """Whoever cancels meanwhile sends no CANCEL, and no INVITE (3261-9.1-f)."""
         call = self.invite()

@@ -40,6 +40,13 @@ class View:
     agent: Agent
     figures: Counter[str]
 
+    def user_of(self, call_id: str) -> User | None:
+        """Whose call this is; None where its INVITE is not sent yet."""
+        for user in self.users:
+            if user.invitation is not None and user.invitation.call_id == call_id:
+                return user
+        return None
+
 
 Report = Callable[[str], None]
 
