@@ -82,7 +82,6 @@ class ReInvites:
     ) -> None:
         """Send a re-INVITE for this modification."""
         number, cseq = self._set.requests.invite(branch, headers, body)
-        own.number = number
         self._sent[number] = _Sent(branch, own, number, cseq)
 
     def response_received(self, number: int, response: Response) -> None:

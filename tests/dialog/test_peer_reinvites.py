@@ -95,6 +95,13 @@ class InviteTests(TalkCase):
         effects = self.set.media_applied("a")
         self.assertEqual(effects[-2:], [MakeOffer("a", False), START_MEDIA])
 
+    def test_the_turn_of_ours_after_a_refusal(self) -> None:
+        """It waits no longer where the peer's is refused."""
+        self.comes("INVITE", 1, NEW)
+        self.assertEqual(self.ask(), [])
+        effects = self.set.media_refused("a", "no codec")
+        self.assertEqual(effects[-2:], [MakeOffer("a", False), START_MEDIA])
+
     def test_it_allows_update(self) -> None:
         """An Allow in a request of the peer counts as one in a response (3311-4-a)."""
         self.comes("UPDATE", 1, None, ("Allow", "INVITE, UPDATE"))

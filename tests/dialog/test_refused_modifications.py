@@ -110,6 +110,15 @@ class RefusedTests(TalkCase):
                 self.failure_of(self.answered(1, 500, None, *rows)).status, 500
             )
 
+    def test_back_to_what_is_in_force(self) -> None:
+        """After a refusal the description in force is offered as it is, version and all
+        (3264-8-a).
+        """
+        self.hold()
+        self.answered(1, 488)
+        self.ask(2)
+        self.assertEqual(self.offered(1000)[-1], re_invite(2, 3, OURS))
+
     def test_later_is_another_matter(self) -> None:
         """Retry-After of another refusal is for the application to follow."""
         for status in (480, 503, 600):
