@@ -2,7 +2,8 @@
 
 - *parse, route*: start line, top Via branch, Call-ID, CSeq, From and To tags: what the
   transaction layer needs.
-- *parse, check*: all that is read of a message before the transport hands it up.
+- *parse, check*: the same of a message that was checked, as the transport does before
+  it hands one up.
 - *parse, full*: Via, From, To, Contact, Record-Route, Route, CSeq and the Request-URI
   as objects, all other fields by name.
 - *render*: an INVITE with 12 header fields and a session description.
@@ -53,13 +54,17 @@ def _route(messages: list[bytes]) -> int:
     return len(messages)
 
 
-def _check(messages: list[bytes]) -> int:
+def check_and_route(messages: list[bytes]) -> int:
+    """Read what the transport and transaction layers do; how many messages."""
     for octets in messages:
-        check_received(parse_message(octets))
+        message = parse_message(octets)
+        check_received(message)
+        _route_of(message)
     return len(messages)
 
 
-def _full(messages: list[bytes]) -> int:
+def full(messages: list[bytes]) -> int:
+    """Read all that the user agent may ask for; how many messages."""
     for octets in messages:
         message = parse_message(octets)
         _route_of(message)
@@ -77,7 +82,8 @@ def _full(messages: list[bytes]) -> int:
     return len(messages)
 
 
-def _join() -> int:
+def join() -> int:
+    """Join the pairs of INVITEs; how many."""
     for rows in INVITE_HEADERS:
         head = "\r\n".join(f"{name}: {value}" for name, value in rows)
         text = f"INVITE sip:callee@example.net SIP/2.0\r\n{head}\r\n"
@@ -85,7 +91,8 @@ def _join() -> int:
     return len(INVITE_HEADERS)
 
 
-def _render() -> int:
+def render() -> int:
+    """Write INVITEs from their rows; how many."""
     for rows in INVITE_HEADERS:
         Request("INVITE", "sip:callee@example.net", rows, INVITE_BODY).render()
     return len(INVITE_HEADERS)
@@ -95,11 +102,11 @@ def results(rounds: int, seconds: float) -> Iterator[tuple[str, Comparison]]:
     """Measure all; names and figures as they come."""
     parsers: dict[str, Callable[[list[bytes]], int]] = {
         "route": _route,
-        "check": _check,
-        "full": _full,
+        "check": check_and_route,
+        "full": full,
     }
     for case, messages in CASES.items():
         for depth, parse in parsers.items():
             floor, ours = partial(_floor, messages), partial(parse, messages)
             yield f"parse {case}, {depth}", compare(floor, ours, rounds, seconds)
-    yield "render INVITE", compare(_join, _render, rounds, seconds)
+    yield "render INVITE", compare(join, render, rounds, seconds)

@@ -39,7 +39,7 @@ from sipuac.dialog.reliability import Reliability
 from sipuac.dialog.requests import Requests
 from sipuac.dialog.session_state import SessionEvent, SessionMachine
 from sipuac.dialog.timers import DialogTimer
-from sipuac.errors import Cancelled, Unreachable
+from sipuac.errors import Cancelled, TransportFailed, Unreachable
 from sipuac.sdp.description import SessionDescription
 from sipuac.syntax.message import Request, Response
 
@@ -272,6 +272,9 @@ class DialogSet:
         """A request of ours in a dialog is to be sent again, with these credentials."""
         if request.method == "INVITE":
             self.reinvites.again(number, request, tuple(credentials))
+        elif self.requests.is_too_late(number):
+            error = TransportFailed("its dialog ended before it could be sent again")
+            return self.request_finished(number, error)
         else:
             self.requests.again(number, request, tuple(credentials))
         return self._finish()

@@ -175,8 +175,6 @@ class Modifications:
         if own.wish.is_held is not None:
             under_way.is_held = own.wish.is_held
         if own.wish.purpose is Purpose.ADOPT:
-            under_way.own = None
-            own.handle(Event.FINISHED)
             branch.remote = own.answer
             self._set.calls.answer_applied(branch, own.offer)
         else:
@@ -190,7 +188,6 @@ class Modifications:
         own = branch.under_way.own
         if own is None or own.stage not in (Stage.MAKING, Stage.APPLYING):
             return False
-        self._outbox.stop_timer(media_timer(branch.tag))
         if own.answer is None:
             self._fail(branch, own, f"the media made no offer: {message}")
         else:

@@ -126,6 +126,8 @@ class ReInvites:
             branch, number, request, credentials
         )
         sent.has_provisional = False
+        # One that was cancelled is not sent again: the limit ran out while it waited.
+        sent.is_cancelled = False
         sent.own.order = ReliableOrder()
 
     def failed(self, number: int, error: Unreachable) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sipuac.dialog.branch import Branch
+from sipuac.dialog.branch import Branch, BranchState
 from sipuac.dialog.effects import SendInDialog, SendReInvite
 from sipuac.dialog.outbox import Outbox
 from sipuac.syntax.message import Request
@@ -82,6 +82,16 @@ class Requests:
         again = dialog.repeated(request, headers)
         self._outbox.emit(SendReInvite(branch.tag, number, again, dialog.next_hop()))
         return dialog.local_cseq
+
+    def is_too_late(self, number: int) -> bool:
+        """Whether a request that waits must not be sent again: its dialog is over.
+
+        A BYE may be: that is how the dialog ends. A PRACK is for its INVITE.
+        """
+        pending = self._pending.get(number)
+        if pending is None or pending[1] in ("BYE", "PRACK"):
+            return False
+        return pending[0].state not in (BranchState.EARLY, BranchState.STANDING)
 
     def finished(self, number: int) -> tuple[Branch, str] | None:
         """Which request this was: its branch and method; None for none that waits."""

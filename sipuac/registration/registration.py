@@ -125,6 +125,7 @@ class Event(str, Enum):
     FAILED = "failed, and nothing is bound"
     STILL_BOUND = "failed, but the binding stands"
     FLOW_LOST = "the flow is lost"
+    FLOW_FAILED = "the flow is lost before it was a success"
     STOP = "stop"
 
 
@@ -146,6 +147,7 @@ class Registration:
         "_corrections",
         "_expires",
         "_is_outbound",
+        "_lost_flows",
         "_options",
         "failures",
         "is_bound",
@@ -160,6 +162,8 @@ class Registration:
         self._expires = options.expires
         self._is_outbound = options.reg_id is not None
         self._corrections = 0
+        # How many flows in a row were lost before they were a success.
+        self._lost_flows = 0
         self.state = State.IDLE
         self.is_bound = False
         self.failures = 0
@@ -174,9 +178,25 @@ class Registration:
         """Remove what is bound and end (RFC 3261 section 10.2.2)."""
         return step(self, Event.STOP)
 
-    def flow_lost(self) -> list[Effect]:
-        """The connection that the registration went over is gone (RFC 5626 4.5)."""
-        return step(self, Event.FLOW_LOST)
+    def flow_lost(
+        self, error: SipError, *, was_successful: bool = True
+    ) -> list[Effect]:
+        """The connection that the registration went over is gone (RFC 5626 4.5).
+
+        Args:
+            error: Why.
+            was_successful: Whether it had been of use before: then it is replaced at
+                once, and otherwise after a wait.
+        """
+        if was_successful:
+            self._lost_flows = 0
+            return step(self, Event.FLOW_LOST)
+        if self.state is not State.REGISTERED:
+            return []
+        # A 2xx alone ends no row of failures: else they would never grow rarer.
+        self._lost_flows += 1
+        self.failures = self._lost_flows
+        return step(self, Event.FLOW_FAILED, error)
 
     def fire(self, timer: str) -> list[Effect]:
         """A timer has run out."""
@@ -262,6 +282,9 @@ class Registration:
         wait = max(wait, at_least)
         return [StartTimer(RegistrationTimer.RETRY, wait), Missed(error, wait)]
 
+    def _wait_for_flow(self, error: SipError) -> list[Effect]:
+        return [StopTimer(RegistrationTimer.REFRESH), *self._wait(error, 0.0)]
+
     def _expire(self) -> list[Effect]:
         self.is_bound = False
         return [Unbound(is_over=False)]
@@ -306,6 +329,7 @@ class Registration:
         State.REGISTERED: {
             RegistrationTimer.REFRESH: (State.REFRESHING,  _send),
             Event.FLOW_LOST:           (State.REFRESHING,  _resend),
+            Event.FLOW_FAILED:         (State.RETRYING,    _wait_for_flow),
             Event.STOP:                (State.REMOVING,    _remove),
         },
         State.REFRESHING: {

@@ -7,6 +7,7 @@ import re
 from sipuac.errors import ParseError
 from sipuac.syntax.hosts import HOST, bracketed, read_host, read_port
 from sipuac.syntax.lexical import (
+    PLAIN_PARAMETERS,
     QUOTED_STRING,
     TOKEN,
     WHITE_SPACE,
@@ -19,9 +20,16 @@ from sipuac.syntax.lexical import (
     remove_parameter,
     render_parameters,
     set_parameter,
+    split_parameters,
     unquote,
 )
-from sipuac.syntax.uri import Uri, parse_uri
+from sipuac.syntax.uri import (
+    PLAIN_SIP_URI,
+    SipUri,
+    Uri,
+    parse_uri,
+    split_usual_parameters,
+)
 from sipuac.syntax.values import value
 
 _VIA = re.compile(
@@ -29,11 +37,21 @@ _VIA = re.compile(
     r"(?:[ \t]*+:[ \t]*+([0-9]++))?+[ \t]*+(;.*)?",
     re.DOTALL,
 )
+# How nearly all are written; what this does not match may still be a Via.
+_PLAIN_VIA = re.compile(
+    rf"SIP/2\.0/([A-Z]++) ({HOST})(?::([0-9]{{1,5}}+))?+({PLAIN_PARAMETERS})"
+)
 # An unquoted display name should be tokens; other printable text is met and harmless.
 _NAME_ADDRESS = re.compile(
     rf"(?:({QUOTED_STRING})[ \t]*+|([^\x00-\x08\x0A-\x1F\x7F\"\\,;<>]*+))"
     r"<([^<>]++)>[ \t]*+(;.*)?",
     re.DOTALL,
+)
+# One match for all of the usual address: three in turn and their functions take twice
+# as long. What this does not match may still be an address.
+_PLAIN_ADDRESS = re.compile(
+    r'(?:"([^"\\]*+)" ?+|([A-Za-z0-9\-.!%*_+`\'~ ]*+))'
+    rf"<{PLAIN_SIP_URI}>({PLAIN_PARAMETERS})"
 )
 _ADDRESS = re.compile(r'([^\x00-\x20\x7F,;?<>"]++)[ \t]*+(;.*)?', re.DOTALL)
 _QVALUE = re.compile(r"0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?")
@@ -67,6 +85,15 @@ class Via:
         Raises:
             ParseError: It is not what the grammar says, or not of SIP/2.0.
         """
+        parts = _PLAIN_VIA.fullmatch(text)
+        if parts is not None:
+            transport, host, port, parameters = parts.groups()
+            return cls(
+                transport,
+                read_host(host),
+                None if port is None else read_port(port),
+                split_parameters(parameters) if parameters else (),
+            )
         parts = _VIA.fullmatch(text)
         if parts is None:
             raise ParseError(f"unreadable Via: {text[:80]!r}")
@@ -170,6 +197,31 @@ class NameAddress:
         Raises:
             ParseError: It is not what the grammar says.
         """
+        parts = _PLAIN_ADDRESS.fullmatch(text)
+        if parts is not None:
+            (
+                quoted,
+                plain,
+                scheme,
+                user,
+                password,
+                host,
+                port,
+                uri_parameters,
+                section,
+            ) = parts.groups()
+            return cls(
+                plain.strip(WHITE_SPACE) or None if quoted is None else quoted,
+                SipUri(
+                    scheme,
+                    user,
+                    password,
+                    read_host(host),
+                    None if port is None else read_port(port),
+                    split_usual_parameters(uri_parameters) if uri_parameters else (),
+                ),
+                split_parameters(section) if section else (),
+            )
         display_name: str | None = None
         parts = _NAME_ADDRESS.fullmatch(text)
         if parts is not None:

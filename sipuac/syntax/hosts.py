@@ -70,6 +70,9 @@ def read_port(text: str | None) -> int | None:
     """
     if text is None:
         return None
+    # Nearly all are so plain; this is twice as fast.
+    if len(text) == 4 and text.isdigit() and text.isascii() and text[0] != "0":
+        return int(text)
     port = parse_integer(text, "port", 65535)
     if not port:
         raise ParseError("port is 0")

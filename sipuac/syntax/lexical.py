@@ -26,7 +26,9 @@ _PLAIN_VALUE = r'[^\x00-\x20\x7F;,"<>]++'
 
 _TOKEN = re.compile(TOKEN)
 _QUOTED_STRING = re.compile(QUOTED_STRING, re.DOTALL)
-_PLAIN_PARAMETERS = re.compile(rf"(?:;{TOKEN}(?:={_PLAIN_VALUE})?+)++")
+#: Parameters that `split_parameters` takes, or none.
+PLAIN_PARAMETERS = rf"(?:;{TOKEN}(?:={_PLAIN_VALUE})?+)*+"
+_PLAIN_PARAMETERS = re.compile(PLAIN_PARAMETERS)
 _PARAMETER = re.compile(
     rf"[ \t]*+;[ \t]*+({TOKEN})[ \t]*+"
     rf"(?:=[ \t]*+({QUOTED_STRING}|{_PLAIN_VALUE})[ \t]*+)?+",
@@ -155,6 +157,9 @@ def parse_parameters(text: str) -> Parameters:
 
 def split_parameters(text: str) -> Parameters:
     """The parameters in a text that starts with ";" and holds no quotes or spaces."""
+    if text.find(";", 1) < 0:
+        name, equals, value = text[1:].partition("=")
+        return ((name, value if equals else None),)
     pairs: list[tuple[str, str | None]] = []
     for piece in text[1:].split(";"):
         name, equals, value = piece.partition("=")

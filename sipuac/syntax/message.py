@@ -15,7 +15,7 @@ from sipuac.errors import LocalProtocolError, ParseError
 from sipuac.syntax.fields import NameAddress, Via
 from sipuac.syntax.headers import Headers
 from sipuac.syntax.lexical import is_token
-from sipuac.syntax.names import USUAL_SPELLINGS, canonical_name
+from sipuac.syntax.names import METHODS, USUAL_SPELLINGS, canonical_name
 from sipuac.syntax.reason_phrases import REASON_PHRASES, reason_phrase
 from sipuac.syntax.uri import SipUri, Uri, parse_uri
 
@@ -63,16 +63,22 @@ class Message(Headers):
             LocalProtocolError: A name, a value or the start line holds CR or LF, or is
                 no Unicode text.
         """
-        names = self._names
-        rows: Iterable[tuple[str, str]] = zip(names, self._values, strict=True)
+        names, values = self._names, self._values
         if "Content-Length" in names:
-            rows = [row for row in rows if row[0] != "Content-Length"]
-        lines = [self.start_line, *map(": ".join, rows)]
-        lines.append(f"Content-Length: {len(self.body)}\r\n\r\n")
-        head = "\r\n".join(lines)
+            rest = self.without("Content-Length")
+            names, values = rest._names, rest._values
+        start_line = self.start_line
+        content = f"{start_line}{''.join(names)}{''.join(values)}"
         # Whatever was put into this message, it leaves as one message.
-        if head.count("\n") != len(lines) + 1 or head.count("\r") != len(lines) + 1:
+        if "\r" in content or "\n" in content:
             raise LocalProtocolError("a header field or start line holds CR or LF")
+        # Half the time of an f-string for each row.
+        pieces = ["", ": ", "", "\r\n"] * len(names)
+        pieces[::4] = names
+        pieces[2::4] = values
+        head = (
+            f"{start_line}\r\n{''.join(pieces)}Content-Length: {len(self.body)}\r\n\r\n"
+        )
         try:
             return head.encode("utf-8", "surrogateescape") + self.body
         except UnicodeEncodeError as error:
@@ -202,15 +208,17 @@ class Request(Message):
                 Request-Line.
         """
         super().__init__(headers, body)
-        if isinstance(uri, SipUri):
-            uri = uri.request_target()
-        uri_text = uri if isinstance(uri, str) else str(uri)
+        if isinstance(uri, str):
+            uri_text = uri
+        else:
+            if isinstance(uri, SipUri):
+                uri = uri.request_target()
+            self._parsed["uri"] = uri
+            uri_text = str(uri)
         if _REQUEST_URI.fullmatch(uri_text) is None:
             raise LocalProtocolError(f"not a Request-URI: {uri_text[:80]!r}")
-        if not is_token(method):
+        if method not in METHODS and not is_token(method):
             raise LocalProtocolError(f"not a method: {method[:40]!r}")
-        if not isinstance(uri, str):
-            self._parsed["uri"] = uri
         self.method = method
         self.uri_text = uri_text
 

@@ -25,6 +25,7 @@ other fields too. docs/leniency.rst lists what is accepted although it is wrong.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from sipuac.errors import ParseError
 from sipuac.syntax.lexical import WHITE_SPACE, is_token, parse_integer
@@ -95,10 +96,10 @@ class Head:
         names = self.names
         if "Content-Length" not in names:
             return None
-        if names.count("Content-Length") > 1:
+        index = names.index("Content-Length")
+        if "Content-Length" in names[index + 1 :]:
             raise ParseError("two Content-Length fields")
-        text = self.values[names.index("Content-Length")]
-        return parse_integer(text, "Content-Length")
+        return parse_integer(self.values[index], "Content-Length")
 
     def message(self, body: bytes) -> Message:
         """The message of this head with that body."""
@@ -147,32 +148,57 @@ def read_head(octets: bytes | bytearray, limits: Limits) -> Head:
     text = octets.decode("utf-8", "surrogateescape")
     lines = text.split("\r\n")
     breaks = len(lines) - 1
-    if text.count("\r") != breaks or text.count("\n") != breaks:
+    # Counting them in the text takes five times as long.
+    content = "".join(lines)
+    if "\r" in content or "\n" in content:
         raise ParseError("CR or LF alone in the head")
     if "\0" in text and _BARE_NUL.search(text):
         raise ParseError("NUL in the head")
     if breaks > limits.max_header_lines:
         raise ParseError(f"{breaks} rows of header fields", 513)
-    rows = iter(lines)
-    start = _read_start_line(next(rows))
-    names: list[str] = []
-    values: list[str] = []
-    usual = USUAL_SPELLINGS
+    start = _read_start_line(lines[0])
+    del lines[0]
     # Without an argument `strip` is four times as fast, but some control characters and
     # some beyond ASCII would be white space to it.
-    white_space = WHITE_SPACE if _has_other_space(text) else None
-    for row in rows:
-        name, colon, value = row.partition(":")
-        key = usual.get(name)
+    if _has_other_space(content):
+        return Head(start, *_read_rows(lines, WHITE_SPACE))
+    return Head(start, *_read_rows(lines, None))
+
+
+def _read_rows(
+    lines: list[str], white_space: str | None
+) -> tuple[list[str], list[str]]:
+    """Names and values of the rows that the lines behind the start line make.
+
+    A row that is continued on the next lines becomes one with single spaces (7.3.1).
+
+    Args:
+        lines: Lines without their CRLF.
+        white_space: For `str.strip`.
+    """
+    names: list[str] = []
+    values: list[str] = []
+    # Pieces of those values that are continued, by their index.
+    folded: dict[int, list[str]] = {}
+    usual_name = USUAL_SPELLINGS.get
+    for line in lines:
+        name, colon, value = line.partition(":")
+        key = usual_name(name)
         if key is None:
-            if row[:1] in _FOLDING:
-                return Head(start, *_read_folded(lines[1:]))
+            if line[:1] in _FOLDING:
+                if not values:
+                    raise ParseError("white space where a header field has to begin")
+                pieces = folded.setdefault(len(values) - 1, values[-1:])
+                pieces.append(line.strip(WHITE_SPACE))
+                continue
             key = read_name(name)
-        if not colon:
-            raise ParseError(f"a header row without colon: {row[:60]!r}")
+        if not value and not colon:
+            raise ParseError(f"a header row without colon: {line[:60]!r}")
         names.append(key)
         values.append(value.strip(white_space))
-    return Head(start, names, values)
+    for index, pieces in folded.items():
+        values[index] = " ".join(filter(None, pieces))
+    return names, values
 
 
 def _has_other_space(text: str) -> bool:
@@ -188,30 +214,10 @@ def _has_other_space(text: str) -> bool:
     )
 
 
-def _read_folded(lines: list[str]) -> tuple[list[str], list[str]]:
-    """Names and values of rows of which some are continued on the next line.
-
-    Each is unfolded into one line with a single space (section 7.3.1).
-    """
-    names: list[str] = []
-    pieces: list[list[str]] = []
-    for line in lines:
-        if line[:1] not in _FOLDING:
-            name, colon, value = line.partition(":")
-            if not colon:
-                raise ParseError(f"a header row without colon: {line[:60]!r}")
-            names.append(USUAL_SPELLINGS.get(name) or read_name(name))
-            pieces.append([value.strip(WHITE_SPACE)])
-        elif pieces:
-            pieces[-1].append(line.strip(WHITE_SPACE))
-        else:
-            raise ParseError("white space where a header field has to begin")
-    return names, [" ".join(filter(None, parts)) for parts in pieces]
-
-
 def _read_start_line(line: str) -> tuple[str, str] | tuple[int, str]:
     if line[:4] == "SIP/" or line[:4].upper() == "SIP/":
-        return _read_status_line(line)
+        # Status-Lines are few and come again; long ones are not kept.
+        return _read_short_line(line) if len(line) < 64 else _read_status_line(line)
     return _read_request_line(line)
 
 
@@ -223,7 +229,7 @@ def _read_request_line(line: str) -> tuple[str, str]:
     method, uri_text, version = parts
     if version != "SIP/2.0":
         _check_version(version)
-    if not is_token(method):
+    if method not in METHODS and not is_token(method):
         raise ParseError(f"not a method: {method[:60]!r}")
     if not uri_text:
         raise ParseError("the Request-URI is empty")
@@ -242,6 +248,10 @@ def _read_status_line(line: str) -> tuple[int, str]:
     if not "100" <= status <= "699":
         raise ParseError(f"no such status: {status}")
     return int(status), reason
+
+
+# Otherwise a twentieth of the time that it takes to parse a response.
+_read_short_line = lru_cache(maxsize=256)(_read_status_line)
 
 
 def _check_version(version: str) -> None:

@@ -10,7 +10,8 @@ so that a test that fails once fails always:
 - `identifiers`: branches, tags and Call-IDs that can be read in a failing test;
 - `digest_server`: a server that challenges and checks the answers;
 - `media`: media that is late, refuses and fails;
-- `demo`: a proxy and three phones on loopback sockets.
+- `demo`: a proxy and three phones on loopback sockets;
+- `simulate`: `python -m sipuac.testing.simulate`, whole calls by the million.
 
 Phones and proxy speak to any `ITransportLayer`, real sockets included.
 """

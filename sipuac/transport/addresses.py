@@ -105,3 +105,13 @@ def local_address_toward(host: str) -> str:
             return plain_address(str(probe.getsockname()[0]))
     except OSError as error:
         raise TransportFailed(f"no route to {host}: {error.strerror}") from error
+
+
+def can_listen_on_ipv6() -> bool:
+    """Whether this machine has IPv6, so that a socket can be bound to "::"."""
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:
+            probe.bind(("::", 0))
+    except OSError:
+        return False
+    return True

@@ -312,17 +312,17 @@ class TransportLayer:
         """
         local_host, local_port = flow.local
         host = self._advertised.host_for(local_host) or flow.seen_as or local_host
-        port = local_port
+        port = None
         for listener in self.listening:
             if listener.transport != flow.transport:
                 continue
             interface = listener.interface
             if is_wildcard(interface):
-                if reaches(interface, local_host):
+                if port is None and reaches(interface, local_host):
                     port = listener.port
             elif is_same_address(plain_address(interface), local_host):
                 return host, listener.port
-        return host, port
+        return host, local_port if port is None else port
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from twisted.internet.defer import (
     maybeDeferred,
 )
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from sipuac.errors import (
     AuthenticationProblem,
@@ -337,8 +338,8 @@ class Authenticator:
         if known is not None:
             return known
         try:
-            found = yield maybeDeferred(
-                self._source, realm, request.method, request.uri_text
+            found = yield _of_source(
+                maybeDeferred(self._source, realm, request.method, request.uri_text)
             )
             if found is not None and not isinstance(found, Credentials):
                 raise TypeError(f"credentials wanted, not {type(found).__name__}")
@@ -398,3 +399,29 @@ class Authenticator:
                     f"{short(challenge.realm)}",
                 )
         return sessions
+
+
+def _of_source(asked: Deferred[Any]) -> Deferred[Any]:
+    """What the source gives; `CancelledError` means that we have given up, not it."""
+    has_given_up = False
+
+    def give_up(given: object) -> None:
+        nonlocal has_given_up
+        has_given_up = True
+        asked.cancel()
+
+    given: Deferred[Any] = Deferred(give_up)
+
+    def failed(failure: Failure) -> None:
+        if has_given_up:
+            return
+        if failure.check(CancelledError):
+            failure = Failure(LocalProtocolError("the source has given up"))
+        given.errback(failure)
+
+    def found(result: Any) -> None:
+        if not has_given_up:
+            given.callback(result)
+
+    asked.addCallbacks(found, failed)
+    return given

@@ -14,7 +14,7 @@ from twisted.internet.defer import CancelledError, Deferred, fail
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
-from sipuac.errors import ParseError, TransportFailed, Unreachable
+from sipuac.errors import ParseError, ResolutionFailed, TransportFailed, Unreachable
 from sipuac.resolver import IResolver
 from sipuac.syntax.destination import Destination
 from sipuac.syntax.message import Response
@@ -35,6 +35,7 @@ class ServerFinder:
 
     Attributes:
         health: Which servers are down.
+        is_stopping: Whether every search is being given up.
     """
 
     def __init__(
@@ -49,7 +50,7 @@ class ServerFinder:
         self.start_timer = start_timer
         self.health = ServerHealth(clock)
         self._searching: list[Deferred[IFlow]] = []
-        self._is_stopping = False
+        self.is_stopping = False
 
     def candidates(
         self,
@@ -78,7 +79,7 @@ class ServerFinder:
         def done(result: IFlow | Failure) -> IFlow | Failure:
             self._searching.remove(searching)
             is_ours = isinstance(result, Failure) and result.check(CancelledError)
-            if is_ours and self._is_stopping:
+            if is_ours and self.is_stopping:
                 return Failure(TransportFailed("the endpoint was stopped"))
             return result
 
@@ -87,10 +88,10 @@ class ServerFinder:
 
     def stop(self) -> None:
         """Give up every search; each fails with `TransportFailed`."""
-        self._is_stopping = True
+        self.is_stopping = True
         for searching in list(self._searching):
             searching.cancel()
-        self._is_stopping = False
+        self.is_stopping = False
 
 
 class Candidates:
@@ -135,6 +136,11 @@ class Candidates:
         """
         self._current = None
         self._has_response = False
+        if self._finder.is_stopping:
+            # Who goes on to the next server when one fails is to find none.
+            self._is_asked = True
+            self._left = []
+            return fail(TransportFailed("the endpoint was stopped"))
         if self._is_asked:
             return self._finder.watch(self._connect_next())
         # Once for each transaction (section 4), whatever comes of it.
@@ -180,6 +186,9 @@ class Candidates:
         return self.has_more and not self._has_response
 
     def _take_all(self, found: Sequence[Destination]) -> None:
+        if not found:
+            # A resolver of the application's own; ours fails instead.
+            raise ResolutionFailed("the resolver found no server")
         health = self._finder.health
         near = self._near
         if near is not None:

@@ -29,6 +29,7 @@ class Challenges:
         authenticator: Of the call; None where there are no credentials.
         clock: The only source of time.
         report: Told which challenge could not be answered.
+        submit: Performs what comes late as an input of its own.
     """
 
     _log = Logger()
@@ -38,10 +39,12 @@ class Challenges:
         authenticator: Authenticator | None,
         clock: IReactorTime,
         report: Callable[[Event], None],
+        submit: Callable[..., None],
     ) -> None:
         self._authenticator = authenticator
         self._clock = clock
         self._report = report
+        self._submit = submit
         # Answers that the application is still asked for.
         self._asked: set[Deferred[list[Row]]] = set()
 
@@ -89,6 +92,13 @@ class Challenges:
         def unknown(failure: Failure) -> None:
             if failure.check(CancelledError):
                 return
+            # Whoever gives the credentials may do so inside a callback of ours.
+            if is_now:
+                give_up(failure)
+            else:
+                self._submit(give_up, failure)
+
+        def give_up(failure: Failure) -> None:
             if failure.check(TookTooLong):
                 why = f"no credentials within {PATIENCE:g} s"
                 self._report(ProtocolWarning(f"{request.method}: {why}"))
@@ -104,7 +114,9 @@ class Challenges:
             return result
 
         asked.addBoth(forget)
+        is_now = True
         asked.addCallbacks(known, unknown)
+        is_now = False
         return asked
 
     def stop(self) -> None:

@@ -95,7 +95,9 @@ class DialogSetDriver:
         self._flows = DialogFlows(endpoint, flow, is_secure=is_secure_call(invite))
         self._invite = SentInvite(endpoint, invite, flow, self._flows, reporter)
         self._authenticator = authenticator
-        self._challenges = Challenges(authenticator, endpoint.clock, reporter.report)
+        self._challenges = Challenges(
+            authenticator, endpoint.clock, reporter.report, endpoint.submit
+        )
         self._dialog_requests = DialogRequests(
             endpoint,
             self._flows,

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.defer import TimeoutError as TookTooLong
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -17,11 +18,15 @@ from zope.interface import implementer
 from sipuac.errors import LocalProtocolError
 from sipuac.syntax.fields import check_header
 from sipuac.syntax.message import Request, Response, response_to
+from sipuac.transaction.matching import Key, server_key
 from sipuac.transport.interfaces import IFlow
 from sipuac.ua.endpoint import Endpoint, ServerTransaction
 from sipuac.ua.interfaces import IRequestHandler
 
 _log = Logger()
+
+#: Seconds that a policy has; whoever called has given up by then (RFC 3261 timer C).
+PATIENCE = 180.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +71,8 @@ class IncomingInvites:
     def __init__(self, endpoint: Endpoint, policy: Policy) -> None:
         self._endpoint = endpoint
         self._policy = policy
-        self._thinking: dict[str, Deferred[Refusal]] = {}
+        # By their transactions: others may use the same branch.
+        self._thinking: dict[Key, Deferred[Refusal]] = {}
         endpoint.add_handler(self)
         endpoint.add_stop_handler(self._stop)
 
@@ -78,7 +84,7 @@ class IncomingInvites:
         self, request: Request, transaction: ServerTransaction | None, flow: IFlow
     ) -> bool:
         """See `IRequestHandler`."""
-        key = request.branch or ""
+        key = server_key(request, "INVITE")
         if request.method == "CANCEL" and transaction is None:
             # The endpoint answers both; the policy need not think any more.
             thinking = self._thinking.pop(key, None)
@@ -91,6 +97,7 @@ class IncomingInvites:
         deciding: Deferred[Any] = maybeDeferred(self._policy, request)
         if not deciding.called:
             self._thinking[key] = deciding
+            deciding.addTimeout(PATIENCE, self._endpoint.clock)
             transaction.respond(response_to(request, 180, to_tag=tag))
         is_later = not deciding.called
         deciding.addBoth(self._decided, request, transaction, tag, is_later=is_later)
@@ -105,13 +112,15 @@ class IncomingInvites:
         *,
         is_later: bool,
     ) -> None:
-        thinking = self._thinking.pop(request.branch or "", None)
+        thinking = self._thinking.pop(server_key(request, "INVITE"), None)
         if is_later and thinking is None:
             return  # cancelled: the endpoint has answered
         transaction.respond(self._response(request, tag, result))
 
     @staticmethod
     def _response(request: Request, tag: str, result: Any) -> Response:
+        if isinstance(result, Failure) and result.check(TookTooLong):
+            return response_to(request, 480, to_tag=tag)
         if isinstance(result, Failure):
             _log.failure("the policy for incoming calls failed", result)
             return response_to(request, 500, to_tag=tag)

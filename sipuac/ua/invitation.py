@@ -282,7 +282,8 @@ class Invitation:
                 self._endpoint.submit(self._decided, retrying, result)
 
         def broken(failure: Failure) -> None:
-            if not failure.check(CancelledError):
+            # Whoever was asked what follows may give up by itself, too.
+            if not failure.check(CancelledError) or self._retrying is retrying:
                 _log.failure("what follows a failed INVITE", failure)
                 decided(failed)
 

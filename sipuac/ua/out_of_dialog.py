@@ -11,7 +11,6 @@ from typing import Any
 
 from twisted.internet.defer import Deferred, inlineCallbacks
 
-from sipuac.errors import TransportFailed
 from sipuac.syntax.message import Request, Response
 from sipuac.syntax.uri import SipUri, Uri
 from sipuac.transport.interfaces import IFlow
@@ -85,14 +84,14 @@ class RequestSender:
                 return made
             return with_credentials(made, authenticator.preemptive(made))
 
+        is_secure = isinstance(next_hop, SipUri) and next_hop.is_secure
+        servers = self._endpoint.servers
         request: Request
         response: Response
         if flow is not None and flow.is_open:
             request = first(flow)
             response = yield self._endpoint.request(request, flow)
         else:
-            is_secure = isinstance(next_hop, SipUri) and next_hop.is_secure
-            servers = self._endpoint.servers
             candidates = servers.candidates(next_hop, is_secure=is_secure)
             delivered: Delivered = yield request_any(self._endpoint, candidates, first)
             request, response = delivered.request, delivered.response
@@ -100,7 +99,9 @@ class RequestSender:
         while response.status in (401, 407) and authenticator is not None:
             rows = yield authenticator.answer(request, response)
             if not flow.is_open:
-                raise TransportFailed("the connection closed after a challenge")
+                # The server closes its connections: another one, to the same server.
+                near = servers.candidates(next_hop, is_secure=is_secure, near=flow)
+                flow = yield near.next_flow()
             # RFC 3261 22.2: "it MUST increment the CSeq header field value as it would
             # normally when sending an updated request."
             self._cseq += 1

@@ -6,6 +6,7 @@ import json
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
+from functools import partial
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -308,8 +309,10 @@ class Registerer:
 
     def _flow_failed(self, flow: IFlow, error: TransportFailed) -> None:
         if flow is self._way.flow:
+            was_successful = self._way.is_successful
             self._way.leave()
-            self._run(self._registration.flow_lost)
+            lost = partial(self._registration.flow_lost, was_successful=was_successful)
+            self._run(lost, error)
 
     # Telling
 
@@ -342,6 +345,9 @@ class Registerer:
     def _tell_missed(self, effect: Missed) -> None:
         error = effect.error
         status = error.status if isinstance(error, CallFailed) else None
+        if isinstance(error, CallFailed) and error.response is not None:
+            # RFC 3608 6.1: dropped when the registration is refused.
+            self.service_routes = ()
         self._report(
             RegistrationFailed(
                 self._identity,
@@ -352,9 +358,6 @@ class Registerer:
                 effect.wait,
             )
         )
-        if isinstance(error, CallFailed) and error.response is not None:
-            # RFC 3608 6.1: dropped when the registration is refused.
-            self.service_routes = ()
 
     def _tell_unbound(self, effect: Unbound) -> None:
         self.service_routes = ()

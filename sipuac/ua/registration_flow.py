@@ -15,6 +15,9 @@ _OUTBOUND = "outbound"
 # Seconds; a Flow-Timer below would be a load, and one above no promise at all.
 _SHORTEST, _LONGEST = 5.0, 86_400.0
 
+# Seconds that a flow without keep-alives must have lasted to count as a success.
+_STABLE = 30.0
+
 
 class RegistrationFlow:
     """Keeps the flow of a registration alive while the registrar has use for it.
@@ -37,12 +40,30 @@ class RegistrationFlow:
         self._random = random
         self._interval: float | None = None
         self._keep_alive: KeepAlive | None = None
+        self._since = 0.0
+
+    @property
+    def is_successful(self) -> bool:
+        """Whether the flow was of use so far (RFC 5626 section 4.5).
+
+        "A flow is considered successful if outbound registration succeeded, and if
+        keep-alives are in use on this flow, at least one subsequent keep-alive response
+        was received." One without keep-alives must have lasted for a while, which is
+        our own: some servers close each connection after their 2xx.
+        """
+        if self.flow is None:
+            return False
+        if self._keep_alive is not None:
+            return self.flow.pongs > 0
+        return self._clock.seconds() - self._since >= _STABLE
 
     def answered(self, response: Response, flow: IFlow) -> None:
         """A REGISTER over this flow has its final response."""
         if flow is self.flow and not response.is_success:
             # Whatever the registrar refuses, what is bound is bound to this flow.
             return
+        if flow is not self.flow:
+            self._since = self._clock.seconds()
         is_kept = response.is_success and flow.is_reliable and is_outbound(response)
         interval = flow_timer(response) if is_kept else None
         is_as_before = flow is self.flow and interval == self._interval

@@ -6,6 +6,7 @@ new is offered to the handlers in turn, and what nobody wants is refused.
 
 from __future__ import annotations
 
+from hashlib import blake2s
 from typing import TYPE_CHECKING
 
 from twisted.logger import Logger
@@ -15,6 +16,7 @@ from sipuac.errors import LocalProtocolError, ParseError, TransportFailed
 from sipuac.syntax.message import Request, response_to
 from sipuac.transaction.invite_server import InviteServerTransaction
 from sipuac.transaction.layer import TransactionLayer
+from sipuac.transaction.matching import server_key
 from sipuac.transaction.non_invite_server import NonInviteServerTransaction
 from sipuac.transport.interfaces import IFlow
 from sipuac.ua.admission import Admission, AdmissionLimits
@@ -54,6 +56,8 @@ class RequestIntake:
         self._transactions = transactions
         self._admission = Admission(endpoint.clock, limits)
         self._handlers: list[IRequestHandler] = []
+        # For the To tags of answers without state; made when the first is needed.
+        self._secret = b""
 
     def add_handler(self, handler: IRequestHandler) -> None:
         """Offer new requests to this one after those that were added before."""
@@ -113,9 +117,12 @@ class RequestIntake:
         return transaction
 
     def _answer_without_state(self, request: Request, flow: IFlow) -> None:
+        """Refuse it as a stateless UAS does (RFC 3261 section 8.2.7)."""
+        if request.method == "CANCEL":
+            return
         endpoint = self._endpoint
         wait = (("Retry-After", str(_RETRY_AFTER)),)
-        tag = endpoint.identifiers.tag()
+        tag = self._stateless_tag(request)
         response = response_to(request, 503, to_tag=tag, headers=wait)
         found = endpoint.transport.reply_flow(request, flow)
 
@@ -125,6 +132,13 @@ class RequestIntake:
 
         found.addCallback(lambda way: endpoint.write(response, way))
         found.addErrback(undeliverable)
+
+    def _stateless_tag(self, request: Request) -> str:
+        """The same tag for the same request, and one that nobody can guess."""
+        if not self._secret:
+            self._secret = self._endpoint.identifiers.tag().encode()
+        key = repr(server_key(request, request.method)).encode("utf-8", "replace")
+        return blake2s(key, key=self._secret[:32], digest_size=10).hexdigest()
 
     def _receive_cancel(self, cancel: Request, transaction: ServerTransaction) -> None:
         """RFC 3261 9.2: 200 where it matches an INVITE, and 487 to that; else 481."""

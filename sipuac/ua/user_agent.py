@@ -10,7 +10,11 @@ from sipuac.errors import LocalProtocolError, TransportFailed
 from sipuac.resolver import Resolver
 from sipuac.syntax.uri import Uri
 from sipuac.transaction.timers import Timers
-from sipuac.transport.addresses import local_address_toward, reaches
+from sipuac.transport.addresses import (
+    can_listen_on_ipv6,
+    local_address_toward,
+    reaches,
+)
 from sipuac.transport.kept_flow import KeptFlow
 from sipuac.transport.layer import TransportLayer
 from sipuac.transport.listener import Listener, default_listeners, parse_listener
@@ -57,6 +61,11 @@ class SocketSettings:
         self.listeners: list[Listener] = [parse_listener(text) for text in listen]
         if not self.listeners:
             self.listeners = default_listeners(bind)
+        # Departs from RFC 6724 section 6, rule 6, because nobody has asked for IPv6:
+        # a name that has IPv4 addresses too, such as "localhost", is called there.
+        self._preferred = list(self.listeners)
+        if not bind and not listen and can_listen_on_ipv6():
+            self.listeners += default_listeners("::")
         certificate = None
         if tls_cert is not None:
             certificate = OwnCertificate(tls_key or tls_cert, tls_cert)
@@ -101,8 +110,8 @@ class SocketSettings:
         )
 
     def _source_toward(self, host: str) -> str | None:
-        """Our own address toward another, None where there is no way."""
-        if not any(reaches(listener.interface, host) for listener in self.listeners):
+        """Our own address toward another, None where there is no way that we prefer."""
+        if not any(reaches(listener.interface, host) for listener in self._preferred):
             return None
         try:
             return local_address_toward(host)

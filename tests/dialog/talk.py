@@ -50,6 +50,8 @@ ACK_TIMER = timer_of(DialogTimer.ACK, "a")
 MEDIA = media_timer("a")
 START_MEDIA = StartTimer(MEDIA, 8.0)
 STOP_MEDIA = StopTimer(MEDIA)
+REPEATING = [StartTimer(REPEAT, 0.5), StartTimer(ACK_TIMER, 32.0)]
+STOP_REPEATING = [StopTimer(REPEAT), StopTimer(ACK_TIMER)]
 
 
 def described(
@@ -65,6 +67,10 @@ def described(
 
 OURS = described(1000)
 THEIRS = described(2000)
+NEW = described(2002, 2)
+HELD = described(1000, 2, "sendonly")
+HOLDING = described(2000, 2, "recvonly")
+UPDATE_ALLOWED = (("Allow", "INVITE, ACK, BYE, UPDATE"),)
 
 
 def limit(number: int) -> str:

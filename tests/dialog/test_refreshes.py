@@ -15,6 +15,7 @@ from sipuac.dialog.effects import (
 from sipuac.dialog.events import ModificationFailed
 from sipuac.effects import StartTimer, StopTimer
 from sipuac.errors import TransactionTimeout, TransportFailed
+from sipuac.sdp.patterns import Carrier
 from tests.dialog.messages import because, bye, reply
 from tests.dialog.talk import (
     OURS,
@@ -130,6 +131,18 @@ class RefresherTests(TalkCase):
         effects = self.answered(2, 422, None, ("Min-SE", "300"), cseq=3)
         self.assertEqual(self.failure_of(effects).status, 422)
 
+    def test_too_small_without_end(self) -> None:
+        """Eight times is enough, however much more is demanded each time."""
+        self.ask()
+        for number in range(1, 9):
+            self.offered(1002)
+            demanded = ("Min-SE", str(200 + number))
+            effects = self.answered(number, 422, None, demanded, cseq=number + 1)
+            self.assertEqual(effects[-1], START_MEDIA)
+        self.offered(1002)
+        effects = self.answered(9, 422, None, ("Min-SE", "999"), cseq=10)
+        self.assertEqual(self.failure_of(effects).status, 422)
+
     def test_lost(self) -> None:
         """If the session refresh request transaction times out or generates a 408 or
         481, the UAC sends a BYE (4028-10-a).
@@ -171,6 +184,14 @@ class RefresherTests(TalkCase):
         self.set.fire(REFRESH)
         effects = self.set.request_finished(1, TransportFailed("broken"))
         self.assertEqual(effects[-1], StartTimer(REFRESH, 10.0))
+
+    def test_an_exchange_that_is_open(self) -> None:
+        """A refresh that the exchange forbids is put off."""
+        self.call(ASKED, answer=(expires(180, "uac"),))
+        self.set.branches["a"].exchange.received(Carrier.UPDATE, THEIRS)
+        effects = self.set.fire(REFRESH)
+        self.assertEqual(effects[-1], StartTimer(REFRESH, 10.0))
+        self.assertEqual(self.of_kind(effects, SendReInvite), [])
 
     def test_gone(self) -> None:
         """What RFC 5057 says ends the dialog ends it here as well."""

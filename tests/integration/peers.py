@@ -73,7 +73,7 @@ def _candidate_ports() -> Iterator[int]:
 _candidates = _candidate_ports()
 
 
-def is_bound(port: int, protocol: str) -> bool:
+def is_bound(port: int, protocol: str, host: str = HOST) -> bool:
     """Whether somebody has this port of loopback open, as the system's table says.
 
     Looked up and not tried: a trial bind would take the port from the very program
@@ -82,13 +82,16 @@ def is_bound(port: int, protocol: str) -> bool:
     Args:
         port: The port.
         protocol: "udp", or "tcp" for one that listens.
+        host: 127.0.0.1 or ::1.
     """
-    local = f"0100007F:{port:04X}"
+    address = "0100007F" if host == HOST else "00000000000000000000000001000000"
+    table = Path("/proc/net") / (protocol if host == HOST else f"{protocol}6")
     listening = "0A"
-    for line in Path(f"/proc/net/{protocol}").read_text().splitlines()[1:]:
-        _, address, _, state, *_ = line.split()
-        if address == local and (protocol == "udp" or state == listening):
-            return True
+    for line in table.read_text().splitlines()[1:]:
+        _, local, _, state, *_ = line.split()
+        if local == f"{address}:{port:04X}":
+            if protocol == "udp" or state == listening:
+                return True
     return False
 
 
@@ -163,8 +166,16 @@ class Process:
             try:
                 self._process.wait(3)
             except subprocess.TimeoutExpired:
-                os.killpg(self._process.pid, signal.SIGKILL)
-                self._process.wait()
+                self.kill()
+
+    def freeze(self) -> None:
+        """Let it do nothing more; what is sent to it waits in the system."""
+        os.killpg(self._process.pid, signal.SIGSTOP)
+
+    def kill(self) -> None:
+        """End it in the midst of whatever it does, and its children."""
+        os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
 
 
 class Callee(WireLog):
@@ -202,18 +213,26 @@ class Phone(Callee):
 
     Attributes:
         media_port: The port in its session descriptions.
+        host: Its address, 127.0.0.1 or ::1.
     """
 
-    def __init__(self, behaviour: Behaviour, transport: str, folder: Path) -> None:
+    def __init__(
+        self, behaviour: Behaviour, transport: str, folder: Path, host: str = HOST
+    ) -> None:
         folder.mkdir()
         self.transport = transport
+        self.host = host
         self.port = free_port()
         self.media_port = free_port()
         self._messages = folder / "messages.log"
         self._errors = folder / "errors.log"
         scenario = folder / "phone.xml"
-        scenario.write_text(phone_scenario(behaviour, self.media_port), "utf-8")
-        arguments = [program_path("sipp"), "-sf", str(scenario), "-i", HOST]
+        text = phone_scenario(behaviour, self.media_port)
+        if host != HOST:
+            # What SIPp calls its local address has brackets then.
+            text = text.replace("IN IP4 [local_ip]", "IN IP6 [media_ip]")
+        scenario.write_text(text, "utf-8")
+        arguments = [program_path("sipp"), "-sf", str(scenario), "-i", host]
         arguments += ["-t", {"udp": "u1", "tcp": "t1"}[transport]]
         arguments += ["-p", str(self.port), "-mp", str(free_port()), "-nostdin"]
         # One message at a time: else two that come at once find it in mid-step.
@@ -229,7 +248,7 @@ class Phone(Callee):
         """Whether it can be called."""
         if not self._process.is_running:
             raise AssertionError(f"SIPp has ended:\n{self.transcript()}")
-        return is_bound(self.port, self.transport)
+        return is_bound(self.port, self.transport, self.host)
 
     def messages(self) -> list[LoggedMessage]:
         """What it has received and sent so far."""
@@ -324,6 +343,14 @@ class Kamailio:
         """Its own URI for this transport: "UDP", "TCP" or "TLS"."""
         port = self.tls_port if transport == "TLS" else self.port
         return f"sip:{DOMAIN}:{port};transport={transport.lower()};lr"
+
+    def freeze(self) -> None:
+        """Let it do nothing more; what is sent to it waits in the system."""
+        self._process.freeze()
+
+    def kill(self) -> None:
+        """End it in the midst of whatever it does."""
+        self._process.kill()
 
     def target(self, hunt: str, *phones: Callee) -> str:
         """A URI at which it rings these phones: "single", "parallel" or "serial"."""

@@ -19,7 +19,13 @@ from tests.integration.peers import (
 from tests.integration.processes import Program
 from tests.integration.registrations import SippRegistration
 
-CHALLENGER = {"ALGORITHM": "MD5", "NEXT": "", "NONCE_SECONDS": "300"}
+CHALLENGER = {
+    "ALGORITHM": "MD5",
+    "NEXT": "",
+    "NONCE_SECONDS": "300",
+    "IPV6": "# ",
+    "ADVERTISE": "",
+}
 """Values of challenger.cfg where a test asks for no others."""
 
 REGISTRAR = {"ALGORITHM": "MD5", "QOP": "auth", "VERIFY": "0"}
@@ -56,7 +62,7 @@ class ProxyCase(PeerTestCase):
         await ready(self.clock, kamailio, *self.phones)
         return kamailio
 
-    def alice(self, proxy: Kamailio | None, **options: Any) -> InviterService:
+    def alice(self, through: Kamailio | None, **options: Any) -> InviterService:
         """A service that calls as Alice, through this proxy over our transport."""
         arguments: dict[str, Any] = {
             "reactor": self.reactor,
@@ -65,9 +71,9 @@ class ProxyCase(PeerTestCase):
             "credentials": lambda *asked: Credentials("alice", "secret of alice"),
             "drain": 2.0,
         }
-        if proxy is not None:
-            arguments["proxy"] = proxy.uri(self.transport)
-            arguments["tls_ca"] = str(proxy.ca_file)
+        if through is not None:
+            arguments["proxy"] = through.uri(self.transport)
+            arguments["tls_ca"] = str(through.ca_file)
         service = InviterService(f"sip:alice@{DOMAIN}", **{**arguments, **options})
         service.startService()
         self.addCleanup(service.stopService)

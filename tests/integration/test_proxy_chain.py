@@ -98,6 +98,7 @@ class ProxyChainTests(ProxyCase):
         session = await service.call(self.target(phone))
         await session.hold()
         self.assertTrue(session.is_held)
+        await self.until(lambda: len(phone.received("ACK")) == 2)
         await session.bye()
         await self.until(lambda: bool(phone.sent("200 BYE")))
         self.check_phone(phone, "INVITE", "ACK", "INVITE", "ACK", "BYE")

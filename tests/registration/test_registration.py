@@ -13,6 +13,7 @@ from sipuac.errors import (
     RemoteProtocolError,
     RequestRejected,
     TransactionTimeout,
+    TransportFailed,
 )
 from sipuac.registration.options import RegistrationOptions
 from sipuac.registration.registration import (
@@ -168,11 +169,37 @@ class RegistrationTests(SynchronousTestCase):
     def test_flow_lost(self) -> None:
         """A flow that is lost is replaced at once."""
         self.bind()
+        lost = TransportFailed("closed")
         self.assertEqual(
-            self.registration.flow_lost(),
+            self.registration.flow_lost(lost),
             [StopTimer(RegistrationTimer.REFRESH), SendRegister(600, False)],
         )
-        self.assertEqual(self.registration.flow_lost(), [])
+        self.assertEqual(self.registration.flow_lost(lost), [])
+
+    def test_flow_lost_soon(self) -> None:
+        """The wait for a new flow "depends if the previous attempt at establishing a
+        flow was successful", and grows where none was (5626-4.5-a).
+        """
+        self.bind()
+        lost = TransportFailed("closed")
+        waits = []
+        for _ in range(3):
+            effects = self.registration.flow_lost(lost, was_successful=False)
+            self.assertEqual(self.registration.state, State.RETRYING)
+            self.assertEqual(effects[0], StopTimer(RegistrationTimer.REFRESH))
+            (missed,) = [one for one in effects if isinstance(one, Missed)]
+            self.assertIs(missed.error, lost)
+            waits.append(missed.wait)
+            self.assertEqual(
+                self.registration.flow_lost(lost, was_successful=False), []
+            )
+            self.registration.fire(RegistrationTimer.RETRY)
+            self.finish(answer())
+        self.assertEqual(waits, [30.0, 60.0, 120.0])
+        self.registration.flow_lost(lost)
+        self.finish(answer())
+        effects = self.registration.flow_lost(lost, was_successful=False)
+        self.assertEqual(effects[-1], Missed(lost, 30.0))
 
     def test_removal(self) -> None:
         """Own bindings are removed by an expiry of zero (3261-10.2.2-b)."""
@@ -273,7 +300,11 @@ class RegistrationTests(SynchronousTestCase):
         acts: list[Callable[[], None]] = [
             finish,
             fire,
-            lambda: perform(registration.flow_lost()),
+            lambda: perform(
+                registration.flow_lost(
+                    TransportFailed(""), was_successful=random.random() < 0.5
+                )
+            ),
         ]
         perform(registration.start())
         for _ in range(random.randrange(30)):

@@ -184,6 +184,21 @@ class SentByTests(LayerCase):
         flow = self.connect(layer, Destination("TCP", "192.0.2.9", 5060, ""))
         self.assertEqual(flow.sent_by, ("192.0.2.1", 5080))
 
+    def test_listeners_of_both_families(self) -> None:
+        """Of listeners on all addresses it is the first that takes the family."""
+        layer = self.layer_on(
+            *default_listeners("", 5070),
+            *default_listeners("::", 5080),
+            local_address=lambda host: "::1" if ":" in host else "192.0.2.1",
+        )
+        for transport, host, port in (
+            ("UDP", "192.0.2.9", 5070),
+            ("TCP", "192.0.2.9", 5070),
+            ("UDP", "2001:db8::9", 5080),
+        ):
+            flow = self.connect(layer, Destination(transport, host, 5060, ""))
+            self.assertEqual(flow.sent_by[1], port)
+
     def test_no_listener(self) -> None:
         """Without one it is the connection's own end."""
         layer = self.layer_on()

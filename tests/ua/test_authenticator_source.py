@@ -8,6 +8,7 @@ from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 from twisted.logger import capturedLogs
 
 from sipuac.errors import (
+    AuthenticationFailed,
     AuthenticationProblem,
 )
 from sipuac.testing.digest_server import Verdict
@@ -97,6 +98,18 @@ class SourceTests(AuthenticatorTestCase):
         self.failureResultOf(answer, CancelledError)
         self.assertTrue(waiting.called)
         self.assertEqual(self.authenticator.preemptive(request_of("BYE")), [])
+
+    def test_source_gives_up(self) -> None:
+        """A source that cancels what it waits for has failed like any other: we have
+        not given up.
+        """
+        waiting: Deferred[Credentials | None] = Deferred()
+        self.authenticator = self.make(lambda *_: waiting)
+        response = self.challenge(self.invite, proxy("a").challenges())
+        answer = self.authenticator.answer(self.invite, response)
+        waiting.cancel()
+        error = self.failureResultOf(answer, AuthenticationFailed).value
+        self.assertIs(error.problem, AuthenticationProblem.SOURCE_FAILED)
 
     def test_no_credentials(self) -> None:
         """Realms without credentials are named, those with are answered (3261-22.3-a,

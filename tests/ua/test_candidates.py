@@ -137,6 +137,12 @@ class OrderTests(CandidatesCase):
         self.failureResultOf(candidates.next_flow(), TransportFailed)
         self.assertEqual(self.servers.asked, 1)
 
+    def test_a_resolver_that_finds_nothing_and_says_so_by_a_list(self) -> None:
+        """A resolver of the application's own may give no server at all."""
+        self.servers.waiting = succeed([])
+        candidates = self.candidates()
+        self.failureResultOf(candidates.next_flow(), ResolutionFailed)
+
     def test_servers_that_are_down(self) -> None:
         """A server that failed is tried last by those who come after, for a while."""
         candidates = self.candidates()
@@ -492,4 +498,28 @@ class RequestTests(CandidatesCase):
         self.failureResultOf(sent, CancelledError)
         self.advance(40)
         self.assertEqual(self.peers["two"].received, [])
+        self.assert_nothing_left()
+
+    def test_stopped(self) -> None:
+        """A request that waits for a connection ends with the endpoint: no other server
+        is tried then.
+        """
+        self.know("TCP one", "TCP two", "TCP three")
+        self.network.partition(
+            ["caller.invalid"], [f"{name}.invalid" for name in self.peers]
+        )
+        candidates = self.candidates()
+        sent = request_any(self.endpoint, candidates, lambda flow: make("OPTIONS"))
+        self.advance(0.01)
+        tried: list[Destination] = []
+        connect = self.endpoint.transport.connect
+
+        def note(destination: Destination) -> Deferred[IFlow]:
+            tried.append(destination)
+            return connect(destination)
+
+        self.endpoint.transport.connect = note  # type: ignore[method-assign]  # a spy
+        self.endpoint.stop()
+        self.failureResultOf(sent, TransportFailed)
+        self.assertEqual(tried, [])
         self.assert_nothing_left()

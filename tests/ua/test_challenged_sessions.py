@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from twisted.internet.defer import Deferred
 
-from sipuac.errors import SessionNotModified
+from sipuac.errors import SessionNotModified, TransportFailed
 from sipuac.syntax.message import Request
 from sipuac.ua.challenges import PATIENCE
 from sipuac.ua.credentials import Credentials
+from sipuac.ua.events import CallEvent
 from sipuac.ua.invitation import Invitation
 from tests.ua.peer import HOST
 from tests.ua.test_challenged_calls import ChallengeTestCase, SlowSourceTestCase
@@ -179,6 +180,102 @@ class SlowSessionTests(SlowSourceTestCase):
         self.peer.answer(again, 200, sdp=True)
         self.advance()
         self.successResultOf(outcome)
+        self.end(call)
+
+    def test_no_credentials_in_a_callback(self) -> None:
+        """An answer of the source that comes inside a callback waits until all that is
+        being told is told: every observer hears of events in one order.
+        """
+        seen: list[str] = []
+
+        def first(event: CallEvent) -> None:
+            if event.body.event == "request-received":
+                self.waiting[0].callback(None)
+
+        self.inviter.add_observer(first)
+        self.inviter.add_observer(lambda event: seen.append(event.body.event))
+        call, outcome = self.challenged()
+        del seen[:]
+        self.peer.ask("INFO")
+        self.advance()
+        self.assertEqual(seen, ["request-received", "warning", "modification-failed"])
+        self.failureResultOf(outcome, SessionNotModified)
+        self.end(call)
+
+    def test_source_gives_up(self) -> None:
+        """A source cancels its own Deferred: the challenge stands, and the call."""
+        call, outcome = self.challenged()
+        self.waiting[0].cancel()
+        error = self.failureResultOf(outcome, SessionNotModified).value
+        self.assertEqual(error.status, 407)
+        self.end(call)
+
+    def test_source_gives_up_at_the_end(self) -> None:
+        """The BYE is over all the same, and nothing is left."""
+        call = self.invite()
+        self.answer(call)
+        session = self.successResultOf(call.established)
+        over = session.bye()
+        self.advance()
+        self.peer.answer(self.peer.last("BYE"), 407, headers=self.proxy.challenges())
+        self.advance()
+        self.waiting[0].cancel()
+        self.advance()
+        self.successResultOf(over)
+        self.assert_nothing_left()
+
+    def test_nothing_after_the_end(self) -> None:
+        """What was challenged is not sent again after a BYE: "The UAC MUST consider the
+        session terminated [...] as soon as the BYE request is passed to the client
+        transaction" (RFC 3261 section 15.1.1).
+        """
+        for method in ("INFO", "UPDATE"):
+            call = self.invite()
+            allow = (("Allow", "INVITE, ACK, BYE, UPDATE"),)
+            self.peer.answer(self.peer.last("INVITE"), 200, sdp=True, headers=allow)
+            self.advance()
+            session = self.successResultOf(call.established)
+            asked = session.request("INFO") if method == "INFO" else session.refresh()
+            self.advance()
+            rows = self.proxy.challenges()
+            self.peer.answer(self.peer.last(method), 407, headers=rows)
+            self.advance()
+            over = session.bye()
+            self.advance()
+            self.waiting.pop().callback(Credentials("alice", "secret"))
+            self.advance()
+            self.assertEqual(self.peer.methods[-2:], [method, "BYE"])
+            self.peer.answer(self.peer.last("BYE"), 200)
+            self.advance()
+            self.successResultOf(over)
+            self.failureResultOf(asked, TransportFailed, SessionNotModified)
+            self.assert_nothing_left()
+
+    def test_rung_twice(self) -> None:
+        """What is sent again has its own limit and its own CANCEL, however long the
+        first one has rung (RFC 3261 section 14.1).
+        """
+        call = self.invite()
+        self.answer(call)
+        outcome = self.successResultOf(call.established).refresh()
+        self.advance()
+        reinvite = self.peer.last("INVITE")
+        self.peer.answer(reinvite, 180)
+        self.advance(20)
+        self.peer.answer(reinvite, 407, headers=self.proxy.challenges())
+        self.advance(20)
+        self.waiting[0].callback(Credentials("alice", "secret"))
+        self.advance()
+        again = self.peer.last("INVITE")
+        self.peer.answer(again, 180)
+        self.advance(33)
+        self.assertEqual(self.peer.methods[-2:], ["INVITE", "CANCEL"])
+        self.assertEqual(self.peer.last("CANCEL").branch, again.branch)
+        self.peer.answer(self.peer.last("CANCEL"), 200)
+        self.peer.answer(again, 487)
+        self.advance()
+        error = self.failureResultOf(outcome, SessionNotModified).value
+        self.assertEqual(error.status, 487)
         self.end(call)
 
     def test_never(self) -> None:

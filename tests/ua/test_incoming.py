@@ -10,8 +10,8 @@ from sipuac.errors import LocalProtocolError
 from sipuac.syntax.destination import Destination
 from sipuac.syntax.message import Request, Response
 from sipuac.ua.admission import AdmissionLimits
-from sipuac.ua.incoming import IncomingInvites, Refusal
-from tests.ua.peer import PeerTestCase
+from sipuac.ua.incoming import PATIENCE, IncomingInvites, Refusal
+from tests.ua.peer import HOST, PeerTestCase
 from tests.ua.transaction_users import foreign
 
 
@@ -80,6 +80,25 @@ class PolicyTests(StrangerTestCase):
         self.assertEqual(len({one.to_tag for one in self.responses}), 1)
         self.acknowledge()
 
+    def test_same_branch(self) -> None:
+        """Two INVITEs with one branch are two where "the host and port in the
+        sent-by" differ (3261-17.2.3-a): each is answered, and each can be cancelled.
+        """
+        deciding: list[Deferred[Refusal]] = [Deferred() for _ in range(3)]
+        waiting = iter(deciding)
+        self.decide_by(lambda request: next(waiting))
+        hosts = [f"SIP/2.0/UDP {host}" for host in (HOST, "a.invalid", "b.invalid")]
+        for via in hosts:
+            self.send(foreign("INVITE", via=via))
+        self.send(foreign("CANCEL", via=hosts[1]))
+        self.assertEqual(self.peer.statuses, [180, 180, 180, 200, 487])
+        self.assertEqual([one.called for one in deciding], [False, True, False])
+        deciding[0].callback(Refusal(603))
+        deciding[2].callback(Refusal(603))
+        self.advance()
+        self.assertEqual(self.peer.statuses[5:], [603, 603])
+        self.assert_nothing_left()
+
     def test_cancelled(self) -> None:
         """A CANCEL ends the thinking: 200 to it, 487 to the INVITE."""
         stopped: list[object] = []
@@ -89,6 +108,19 @@ class PolicyTests(StrangerTestCase):
         self.send(foreign("CANCEL"))
         self.assertEqual(sorted(self.peer.statuses), [180, 200, 487])
         self.assertEqual(stopped, [deciding])
+        self.acknowledge()
+
+    def test_never(self) -> None:
+        """A policy that never decides has its limit: nobody waits for ever, and no
+        transaction is left.
+        """
+        cancelled: list[object] = []
+        deciding: Deferred[Refusal] = Deferred(cancelled.append)
+        self.decide_by(lambda request: deciding)
+        self.send(foreign("INVITE"))
+        self.advance(PATIENCE)
+        self.assertEqual(self.peer.statuses, [180, 480])
+        self.assertEqual(len(cancelled), 1)
         self.acknowledge()
 
     def test_failures(self) -> None:
@@ -160,6 +192,24 @@ class LimitTests(StrangerTestCase):
         self.clock.advance(1.0)
         self.ask(9)
         self.assertEqual(self.peer.statuses[-1], 200)
+        self.assert_nothing_left()
+
+    def test_without_state(self) -> None:
+        """Its To tags are made "in a manner that will generate the same tag for the
+        same request consistently"; "A stateless UAS MUST ignore CANCEL requests" (RFC
+        3261 section 8.2.7).
+        """
+        for number in range(3):
+            self.ask(number)
+        self.send(foreign("INVITE"))
+        self.send(foreign("INVITE"))
+        self.send(foreign("INVITE", branch="z9hG4bKanother"))
+        self.assertEqual(self.peer.statuses, [200, 200, 200, 503, 503, 503])
+        tags = [response.to_tag for response in self.responses[3:]]
+        self.assertEqual(tags[0], tags[1])
+        self.assertNotEqual(tags[0], tags[2])
+        self.send(foreign("CANCEL"))
+        self.assertEqual(len(self.peer.statuses), 6)
         self.assert_nothing_left()
 
     def test_calls_go_on(self) -> None:

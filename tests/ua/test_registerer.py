@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
+from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -255,6 +256,26 @@ class RegistererTests(SynchronousTestCase):
             "nc=00000002", self.registrar.requests[2].get("Authorization") or ""
         )
 
+    def test_closed_after_challenge(self) -> None:
+        """A registrar that closes the connection of its challenge gets the answer over
+        another one.
+        """
+        challenge = 'Digest realm="here", nonce="n1", qop="auth"'
+        self.registrar.answers.append((401, (("WWW-Authenticate", challenge),)))
+        waiting: Deferred[Credentials | None] = Deferred()
+        authenticator = Authenticator(
+            lambda *_: waiting, self.endpoint.identifiers.cnonce
+        )
+        uri = "sip:registrar.invalid;transport=tcp"
+        registerer = self.register(proxy=uri, authenticator=authenticator)
+        self.network.reset("caller.invalid", "registrar.invalid")
+        self.network.advance(1)
+        waiting.callback(Credentials("caller", "secret"))
+        self.network.advance(1)
+        self.assertTrue(registerer.is_registered)
+        self.assertEqual(self.told(), ["registered"])
+        self.stop(registerer)
+
     def authenticator(self) -> Authenticator:
         """Knows a password for every realm."""
         source = fixed_credentials(Credentials("caller", "secret"))
@@ -369,6 +390,29 @@ class RegistererTests(SynchronousTestCase):
         self.assertEqual(len(self.registrar.requests), 2)
         self.assertTrue(registerer.is_registered)
         self.stop(registerer)
+
+    def test_flow_lost_soon(self) -> None:
+        """A registrar that closes each connection after its 2xx is not asked again at
+        once: "the UA MUST wait for at least the value of the retry delay time"
+        (5626-4.5-a).
+        """
+        for fields in ([("Require", "outbound")], []):
+            self.registrar.fields[:] = fields
+            self.registrar.requests.clear()
+            uri = "sip:registrar.invalid;transport=tcp"
+            registerer = self.register(proxy=uri, instance=INSTANCE, reg_id=1)
+            for count in range(1, 5):
+                self.assertEqual(len(self.registrar.requests), count)
+                self.network.reset("caller.invalid", "registrar.invalid")
+                wait = 30 * 2 ** (count - 1)
+                self.network.advance(wait - 2)
+                self.assertEqual(len(self.registrar.requests), count)
+                self.network.advance(4)
+            self.assertEqual(
+                self.told(), ["registered", *["registration-failed", "registered"] * 4]
+            )
+            self.stop(registerer)
+            self.events.clear()
 
     def test_no_keepalives_unasked(self) -> None:
         """A UA that did not register using outbound cannot expect a pong, and over UDP

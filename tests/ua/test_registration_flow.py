@@ -45,6 +45,26 @@ class RegistrationFlowTests(SynchronousTestCase):
         self.assertEqual(self.clock.getDelayedCalls(), [])
         self.assertIsNone(self.way.flow)
 
+    def test_success(self) -> None:
+        """Success is a registration "and if keep-alives are in use on this flow, at
+        least one subsequent keep-alive response"; without them the flow has to last for
+        a while (5626-4.5-a).
+        """
+        flow, other = FakeFlow(self.clock), FakeFlow(self.clock)
+        self.assertFalse(self.way.is_successful)
+        self.way.answered(answer(), flow)
+        self.clock.advance(29)
+        self.way.answered(answer(), flow)
+        self.assertFalse(self.way.is_successful)
+        self.clock.advance(1)
+        self.assertTrue(self.way.is_successful)
+        self.way.answered(answer(OUTBOUND), other)
+        self.clock.advance(60)
+        self.assertFalse(self.way.is_successful)
+        other.pongs += 1
+        self.assertTrue(self.way.is_successful)
+        self.way.leave()
+
     def test_outbound_no_more(self) -> None:
         """Where the registrar follows outbound no longer, nothing is sent."""
         flow = FakeFlow(self.clock)

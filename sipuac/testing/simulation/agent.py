@@ -6,14 +6,20 @@ from collections import Counter
 from collections.abc import Callable
 from random import Random
 
+from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
+
 from sipuac.testing.identifiers import CountingIdentifiers
 from sipuac.testing.memory_transport import MemoryTransport
 from sipuac.testing.resolver import LiteralResolver
 from sipuac.testing.simulation.network import PORT, SimulatedNetwork
-from sipuac.testing.simulation.scenario import CALLER, DOMAIN, Scenario
+from sipuac.testing.simulation.scenario import CALLER, DEAD, DOMAIN, Scenario
+from sipuac.ua.credentials import Credentials
 from sipuac.ua.endpoint import Endpoint
 from sipuac.ua.inviter import Inviter
 from sipuac.ua.trace import TraceEntry
+
+_SECRET = Credentials("alice", "secret")
 
 
 class Agent:
@@ -25,11 +31,15 @@ class Agent:
     """
 
     def __init__(self, network: SimulatedNetwork, scenario: Scenario) -> None:
+        self._clock = network.clock
+        self._password = scenario.password
         self._transport: MemoryTransport = network.transport(CALLER, PORT, "UDP", "TCP")
+        first = scenario.first_hop
+        servers = {first: (DEAD, first)} if scenario.has_dead_server else None
         self._endpoint = Endpoint(
             network.clock,
             self._transport,
-            LiteralResolver(None, "nowhere"),
+            LiteralResolver(servers, "nowhere"),
             identifiers=CountingIdentifiers("c"),
             chance=Random(scenario.seed).random,
         )
@@ -40,7 +50,21 @@ class Agent:
         if scenario.proxies:
             proxy = f"sip:{scenario.first_hop}{way}"
             self.target = f"sip:bob@{DOMAIN}"
-        self.inviter = Inviter(self._endpoint, f"sip:alice@{CALLER}", proxy=proxy)
+        self.inviter = Inviter(
+            self._endpoint,
+            f"sip:alice@{CALLER}",
+            proxy=proxy,
+            credentials=self._credentials,
+        )
+
+    def _credentials(
+        self, realm: str, method: str, uri: str
+    ) -> Deferred[Credentials | None] | Credentials | None:
+        """What answers a challenge, as the scenario says."""
+        if self._password == "right":
+            return _SECRET
+        known = None if self._password == "none" else _SECRET
+        return deferLater(self._clock, 1.0, lambda: known)
 
     def add_tracer(self, tracer: Callable[[TraceEntry], None]) -> None:
         """Call this with every message in and out."""

@@ -75,6 +75,22 @@ _ACTS = (
     ("drop-established", 1),
 )
 
+_EVENTS = (
+    "trying",
+    "provisional",
+    "early-media",
+    "forked",
+    "probe",
+    "extra-ended",
+    "early-dialog-ended",
+    "answered",
+    "session-modified",
+    "retrying",
+    "cancelling",
+    "failed",
+    "ended",
+    "warning",
+)
 _METHODS = (
     "offer",
     "apply_answer",
@@ -108,7 +124,16 @@ def draw(seed: int) -> Scenario:
         () if random.random() < 0.95 else _partitions(random, proxies, names),
         _resets(random) if transport == "TCP" else (),
         _forgeries(random) if random.random() < 0.2 else (),
+        _password(random, proxies),
+        random.random() < 0.03,
     )
+
+
+def _password(random: Random, proxies: tuple[ProxyPlan, ...]) -> str:
+    # Who cannot answer for a BYE cannot end the call.
+    if any("BYE" in proxy.challenges for proxy in proxies):
+        return pick(random, ("right", 70), ("late", 30))
+    return pick(random, ("right", 60), ("late", 20), ("none", 20))
 
 
 def _phone_count(random: Random) -> int:
@@ -186,7 +211,9 @@ def _acts(random: Random) -> tuple[Act, ...]:
     acts: list[Act] = []
     while random.random() < 0.35 and len(acts) < 3:
         what = pick(random, *_ACTS)
-        since = "established" if random.random() < 0.4 else "invite"
+        since = pick(
+            random, ("invite", 50), ("established", 30), (random.choice(_EVENTS), 20)
+        )
         at = 0.0 if random.random() < 0.15 else moment(random)
         acts.append(Act(at, what, since))
     while random.random() < 0.3 and len(acts) < 6:

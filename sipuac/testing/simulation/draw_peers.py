@@ -47,6 +47,9 @@ def phone_plan(random: Random, name: str) -> PhonePlan:
         patience=round(random.uniform(5.0, 200.0), 1),
         vanishes_at=moment(random) if chance() < 0.04 else None,
         waits_for_prack=chance() < 0.93,
+        session_expires=pick(
+            random, ("", 94), ("90;refresher=uac", 3), ("90;refresher=uas", 3)
+        ),
         garbage_at=(moment(random),) if chance() < 0.03 else (),
     )
 
@@ -122,8 +125,8 @@ def _replies(random: Random) -> tuple[Reply, ...]:
     while not replies or random.random() < 0.4:
         method = random.choice(["BYE", "PRACK", "UPDATE", "OPTIONS", "INVITE"])
         status = random.choice([0, 200, 408, 481, 488, 491, 500, 503])
-        if status == 200 and method == "INVITE":
-            status = 0
+        if method == "INVITE":
+            status = random.choice([0, 100, 180, 408, 481, 488, 491, 500, 503])
         delay = 0.0 if random.random() < 0.5 else moment(random)
         replies.append(Reply(method, status, delay, random.choice([1, 1, 2, 100])))
     return tuple(replies)
@@ -169,6 +172,11 @@ def _groups(random: Random, targets: list[str]) -> tuple[tuple[str, ...], ...]:
     return (tuple(targets[:cut]), tuple(targets[cut:]))
 
 
+def _challenges(random: Random) -> tuple[str, ...]:
+    others = ["BYE", "PRACK", "UPDATE", "INFO", "OPTIONS"]
+    return ("INVITE", *random.sample(others, random.randint(0, 3)))
+
+
 def _proxy(random: Random, name: str, groups: tuple[tuple[str, ...], ...]) -> ProxyPlan:
     chance = random.random
     ring_time = None
@@ -182,6 +190,8 @@ def _proxy(random: Random, name: str, groups: tuple[tuple[str, ...], ...]) -> Pr
             record_routes=chance() < 0.75,
             sends_199=chance() < 0.4,
             ring_time=ring_time,
+            challenges=_challenges(random) if chance() < 0.08 else (),
+            nonce_lasts=random.choice([1, 2, 100]),
         )
     return ProxyPlan(
         name,
@@ -197,4 +207,5 @@ def _proxy(random: Random, name: str, groups: tuple[tuple[str, ...], ...]) -> Pr
         late_success="relay" if chance() < 0.4 else "drop",
         relays_trying=chance() < 0.2,
         vanishes_at=moment(random) if chance() < 0.08 else None,
+        hides_forks=name == "p0" and chance() < 0.15,
     )

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from sipuac.testing.simulation.clock import SimulationClock
 from sipuac.testing.simulation.network import Edge
+from sipuac.testing.simulation.peer import LIMIT
 from sipuac.testing.simulation.wire import WireMessage
 
 
@@ -151,7 +152,8 @@ class Ledger(Edge):
         self.on_forged_sent: Callable[[WireMessage], None] = lambda message: None
         self.is_forging = False
         self._seen: set[tuple[str, str]] = set()
-        self._answered: set[str] = set()
+        # When each BYE was sent that has no answer, by its branch.
+        self._waiting: dict[str, float] = {}
 
     @property
     def now(self) -> float:
@@ -221,6 +223,7 @@ class Ledger(Edge):
         dialog.number = max(dialog.number, message.number)
         if method == "BYE":
             dialog.byes.append(message)
+            self._waiting[message.branch] = self.now
             if dialog.bye_at is None:
                 dialog.bye_at = self.now
 
@@ -245,10 +248,11 @@ class Ledger(Edge):
     def _note_response(self, response: WireMessage) -> None:
         if response.method == "BYE" and response.status >= 200:
             dialog = self.dialogs.get((response.call_id, response.to_tag))
-            # Only the first answer to each counts.
-            if dialog is not None and response.branch not in self._answered:
-                self._answered.add(response.branch)
-                dialog.byes_answered.append(response.status)
+            # Only the first answer to each counts, and none after timer F.
+            sent_at = self._waiting.pop(response.branch, None)
+            if dialog is not None and sent_at is not None:
+                if self.now - sent_at < LIMIT:
+                    dialog.byes_answered.append(response.status)
         facts = self.invites.get(response.branch)
         if facts is None or response.method != "INVITE":
             return
@@ -269,7 +273,9 @@ class Ledger(Edge):
         facts.tags.setdefault(response.to_tag, now)
         key = (response.call_id, response.to_tag)
         dialog = self.dialogs.get(key)
-        if dialog is None:
+        # Callees without a tag look the same in each INVITE of a call.
+        is_other = dialog is not None and dialog.invite is not facts
+        if dialog is None or (is_other and dialog.success_at is None):
             dialog = self.dialogs[key] = DialogFacts(key, facts, now)
         if response.status >= 200:
             dialog.successes += 1

@@ -17,6 +17,7 @@ from sipuac.transport.interfaces import IFlow
 
 T1 = 0.5
 T2 = 4.0
+T4 = 5.0
 LIMIT = 64 * T1
 
 

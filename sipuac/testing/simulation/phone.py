@@ -36,6 +36,8 @@ class Phone(Peer):
         self.complaints: list[str] = []
         self._asked: dict[str, tuple[PhoneDialog, WireMessage, Repeater]] = {}
         self._answers: dict[tuple[str, str], WireMessage] = {}
+        # Re-INVITEs that were answered with a provisional response only.
+        self._pending: dict[str, WireMessage] = {}
         self._left = {reply: reply.times for reply in plan.replies}
 
     @property
@@ -67,7 +69,11 @@ class Phone(Peer):
 
     def _cancel_received(self, cancel: WireMessage) -> None:
         call = self.calls.get(cancel.branch)
-        if call is None:
+        invite = self._pending.pop(cancel.branch, None)
+        if invite is not None:
+            self.answer(cancel, response_to(cancel, 200))
+            self.answer(invite, response_to(invite, 487))
+        elif call is None:
             self.answer(cancel, response_to(cancel, 481, f"{self.name}-none"))
         else:
             call.cancel_received(cancel)
@@ -125,6 +131,11 @@ class Phone(Peer):
         """Send a final response, now and whenever the request comes again."""
         self._answers[request.branch, request.method] = response
         self.respond(response)
+
+    def keep_waiting(self, invite: WireMessage, status: int) -> None:
+        """Send a provisional response to a re-INVITE, and leave it at that."""
+        self._pending[invite.branch] = invite
+        self.respond(response_to(invite, status))
 
     def ask(self, dialog: PhoneDialog, request: WireMessage) -> None:
         """Send a request of its own until it is answered."""

@@ -52,7 +52,8 @@ class PhoneDialog:
         self._own_number = 0
         self._caller_number = invite.number
         self._rseq = 0
-        self._unpracked: Repeater | None = None
+        # Reliable responses without PRACK, by RSeq.
+        self._unpracked: dict[int, Repeater] = {}
         self._waiting: list[Say] = []
         self._unacked: dict[int, Repeater] = {}
         self._reinvite: WireMessage | None = None
@@ -71,20 +72,18 @@ class PhoneDialog:
             return
         self.state, self.ended_by = "ended", by
         self._waiting.clear()
-        if self._unpracked is not None:
-            self._unpracked.stop()
-            self._unpracked = None
+        for repeater in self._unpracked.values():
+            repeater.stop()
+        self._unpracked.clear()
 
     # -- responses to the INVITE ----------------------------------------------------
 
     def say(self, say: Say) -> None:
         """Send a response to the INVITE that makes or keeps this dialog."""
         is_sure = say.is_reliable or say.status >= 200
-        if self._unpracked is not None and is_sure:
-            if self.phone.plan.waits_for_prack:
-                self._waiting.append(say)  # RFC 3262 section 3
-                return
-            self._unpracked.stop()
+        if self._unpracked and is_sure and self.phone.plan.waits_for_prack:
+            self._waiting.append(say)  # RFC 3262 section 3
+            return
         if say.status >= 200 and self.has_answered:
             return
         rows: Rows = [
@@ -99,6 +98,9 @@ class PhoneDialog:
         if is_reliable:
             self._rseq += 1
             rows += [("Require", "100rel"), ("RSeq", str(self._rseq))]
+        if say.status >= 200 and self.phone.plan.session_expires:
+            rows.append(("Session-Expires", self.phone.plan.session_expires))
+            rows.append(("Require", "timer"))
         body = self._description(say)
         if body:
             rows.append(SDP_TYPE)
@@ -107,7 +109,7 @@ class PhoneDialog:
         if say.status == 199:
             self.end("199")
         elif is_reliable:
-            self._unpracked = Repeater(
+            self._unpracked[self._rseq] = Repeater(
                 self.phone, lambda: self.phone.respond(response), longest=None
             )
         elif say.status >= 200:
@@ -177,8 +179,11 @@ class PhoneDialog:
             # Whatever it says, it was told that the call is over.
             self.bye_came = True
             self.end("BYE")
-        if not reply.status or reply.delay:
+        if reply.status < 200 or reply.delay:
             self._thinking.add(request.branch)
+        if 100 <= reply.status < 200:
+            self.phone.keep_waiting(request, reply.status)
+            return
         if not reply.status:
             return
         response = response_to(request, reply.status, rows=[ALLOW])
@@ -229,12 +234,12 @@ class PhoneDialog:
             self.call.dialog_ended()
 
     def _take_prack(self, prack: WireMessage) -> None:
-        rack = f"{self._rseq} {self.call.invite.number} INVITE"
-        if self._unpracked is None or prack.get("RAck") != rack:
+        rseq, _, rest = prack.get("RAck").partition(" ")
+        repeater = self._unpracked.pop(int(rseq), None)
+        if repeater is None or rest != f"{self.call.invite.number} INVITE":
             self._reply(prack, 481)
             return
-        self._unpracked.stop()
-        self._unpracked = None
+        repeater.stop()
         if self.call.invite.body:
             self._reply_described(prack)
         else:
@@ -258,6 +263,8 @@ class PhoneDialog:
     def _reply_described(self, request: WireMessage) -> WireMessage:
         """200; with an answer to an offer, or the offer that an INVITE asks for."""
         rows = [ALLOW, ("Contact", f"<sip:{self.phone.name}@{self.phone.name}>")]
+        if self.phone.plan.session_expires and request.get("Session-Expires"):
+            rows.append(("Session-Expires", request.get("Session-Expires")))
         body = b""
         if request.body:
             body = answer_to(request.body, self.phone.name)

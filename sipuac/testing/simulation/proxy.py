@@ -7,10 +7,12 @@ its sender alone.
 
 from __future__ import annotations
 
+from sipuac.testing.simulation.challenger import Challenger
+from sipuac.testing.simulation.hider import Hider
 from sipuac.testing.simulation.network import SimulatedNetwork
 from sipuac.testing.simulation.peer import LIMIT, Peer
 from sipuac.testing.simulation.proxy_context import Branch, Context
-from sipuac.testing.simulation.scenario import DOMAIN, ProxyPlan
+from sipuac.testing.simulation.scenario import CALLER, DOMAIN, ProxyPlan
 from sipuac.testing.simulation.wire import (
     COOKIE,
     Rows,
@@ -28,6 +30,8 @@ class Proxy(Peer):
         plan: What it does.
         is_next_to_stream: Whether the caller reaches it by TCP.
         branches: The branches of its INVITEs, by the branch of their Via.
+        hider: Hides its forks; None where it does not.
+        challenger: Wants credentials.
     """
 
     def __init__(
@@ -38,6 +42,8 @@ class Proxy(Peer):
         self.branches: dict[str, Branch] = {}
         transport = ";transport=tcp" if is_next_to_stream else ""
         self._record_route = f"<sip:{plan.name}{transport};lr>"
+        self.hider = Hider(plan.name) if plan.hides_forks else None
+        self.challenger = Challenger(plan.name, plan.challenges, plan.nonce_lasts)
         self._contexts: dict[str, Context] = {}
 
     def received(self, message: WireMessage, source: str) -> None:
@@ -66,6 +72,10 @@ class Proxy(Peer):
         if not self._contexts and plan.vanishes_at is not None:
             self.later(plan.vanishes_at, self.die)
         context = self._contexts[invite.branch] = Context(self, invite)
+        refusal = self.challenger.refusal(invite)
+        if refusal is not None:
+            context.refuse(refusal)
+            return
         if plan.trying != "none":
             tag = f"{self.name}-trying" if plan.trying == "tagged" else ""
             self.respond(response_to(invite, 100, tag))
@@ -84,6 +94,16 @@ class Proxy(Peer):
 
     def _forward(self, request: WireMessage) -> None:
         """Forward a request without state; its new branch follows from its old one."""
+        refusal = self.challenger.refusal(request)
+        if refusal is not None and CALLER in request.get("Via"):
+            self.respond(refusal)
+            return
+        if self.hider is not None:
+            seen = self.hider.request(request)
+            if seen is None:
+                self.respond(response_to(request, 481))
+                return
+            request = seen
         branch = f"{request.branch}.{self.name}"
         rows: Rows = [("Via", self._via(branch))]
         has_route, host = False, ""
@@ -114,6 +134,8 @@ class Proxy(Peer):
     def forward_response(self, response: WireMessage) -> None:
         """Send a response on, to where the next Via says."""
         forwarded = response.without_top_via()
+        if self.hider is not None:
+            forwarded = self.hider.answer(forwarded, forwarded.branch)
         via = forwarded.get("Via")
         if via:
             self.send(forwarded, sent_by(via))

@@ -84,7 +84,7 @@ class Context:
         if final is None:
             return
         if self.proxy.plan.is_hasty and not self.has_final:
-            self._refuse(final)
+            self.refuse(final)
         if final.status >= 600:
             self.cancel()
         if self._proceed():
@@ -95,7 +95,7 @@ class Context:
         while all(branch.final is not None for branch in self._branches):
             if not self._groups or self._is_closed or self.has_final:
                 if not self.has_final:
-                    self._refuse(self._best())
+                    self.refuse(self._best())
                 return False
             rows = self.invite.rows
             group = self._groups.pop(0)
@@ -116,7 +116,8 @@ class Context:
             return response_to(self.invite, 500, f"{self.proxy.name}-500")
         return best
 
-    def _refuse(self, response: WireMessage) -> None:
+    def refuse(self, response: WireMessage) -> None:
+        """Send this final response, until it is acknowledged."""
         self.has_final = True
         self._send(response)
         self._failure = Repeater(self.proxy, lambda: self.proxy.respond(response))
@@ -130,8 +131,11 @@ class Context:
             self._send(response_to(self.invite, 199, tag))
 
     def _send(self, response: WireMessage) -> None:
-        self._last = response
-        self.proxy.respond(response)
+        hider = self.proxy.hider
+        seen = response if hider is None else hider.response(response)
+        if seen is not None:
+            self._last = seen
+            self.proxy.respond(seen)
 
 
 class Branch:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 from sipuac.testing.simulation.ledger import DialogFacts, InviteFacts, Ledger, Watcher
 from sipuac.testing.simulation.network import SimulatedNetwork, WirePacket
+from sipuac.testing.simulation.user import User
 from sipuac.testing.simulation.wire import WireMessage
 
 # Names of the races, all of which should occur in a long run.
@@ -42,8 +44,17 @@ RACES = (
     "UPDATE with an offer before our ACK",
     "re-INVITE of the callee before our ACK",
     "re-INVITE glare",
+    "re-INVITE of ours cancelled",
+    "re-INVITE of the callee after our BYE",
+    "2xx of a re-INVITE after BYE",
+    "2xx of ours repeated",
     "response twice",
     "request of the callee twice",
+    "user hangs up while the media works",
+    "BYE of the callee while the media works",
+    "call challenged after it was given up",
+    "packet held back or lost by a partition",
+    "connection broken with a message under way",
 )
 
 
@@ -53,6 +64,7 @@ class Races(Watcher):
     Args:
         ledger: The facts.
         network: All packets.
+        users: Who placed the calls.
         figures: Where they are counted.
     """
 
@@ -60,10 +72,13 @@ class Races(Watcher):
         self,
         ledger: Ledger,
         network: SimulatedNetwork,
+        users: Sequence[User],
         figures: Counter[str],
     ) -> None:
         self._ledger = ledger
         self._network = network
+        self._users = users
+        self._answered: set[str] = set()
         self._figures = figures
         self._counted: set[tuple[str, object]] = set()
         self._rseqs: dict[tuple[str, str], int] = {}
@@ -96,9 +111,10 @@ class Races(Watcher):
         if facts is None:
             return
         if not facts.is_initial:
-            if response.status == 491:
-                self._count("re-INVITE glare", response.branch)
+            self._reinvite_answered(response, dialog)
             return
+        if response.status in (401, 407) and facts.cancelled_at is not None:
+            self._count("call challenged after it was given up", response.branch)
         if 200 <= response.status < 300 and dialog is not None:
             self._success_comes(response, facts, dialog)
         elif response.status < 200:
@@ -107,6 +123,15 @@ class Races(Watcher):
             self._count("refusal after the 2xx", response.branch)
         elif facts.cancelled_at is not None and response.status != 487:
             self._count("CANCEL crosses a refusal", response.branch)
+
+    def _reinvite_answered(
+        self, response: WireMessage, dialog: DialogFacts | None
+    ) -> None:
+        if response.status == 491:
+            self._count("re-INVITE glare", response.branch)
+        elif 200 <= response.status < 300 and dialog is not None:
+            if dialog.bye_at is not None or dialog.bye_came_at is not None:
+                self._count("2xx of a re-INVITE after BYE", response.branch)
 
     def _success_comes(
         self, response: WireMessage, facts: InviteFacts, dialog: DialogFacts
@@ -152,7 +177,7 @@ class Races(Watcher):
         rseq = int(response.get("RSeq") or 0)
         if rseq:
             last = self._rseqs.get(key, 0)
-            if last and rseq > last + 1:
+            if rseq > last + 1:
                 self._count("reliable response out of order", key)
             self._rseqs[key] = max(last, rseq)
         if dialog is not None and dialog.success_at is not None:
@@ -185,9 +210,13 @@ class Races(Watcher):
         if request.method == "INVITE":
             if dialog.acked_at is None:
                 self._count("re-INVITE of the callee before our ACK", key)
+            if dialog.bye_at is not None:
+                self._count("re-INVITE of the callee after our BYE", key)
 
     def _bye_comes(self, dialog: DialogFacts) -> None:
         key = dialog.key
+        if any(user.is_media_working for user in self._users):
+            self._count("BYE of the callee while the media works", key)
         if dialog.bye_at is not None and not dialog.byes_answered:
             self._count("BYE crosses BYE", key)
         if dialog.success_at is None:
@@ -201,6 +230,10 @@ class Races(Watcher):
         """See `Watcher`."""
         if message.status == 491 and message.method == "INVITE":
             self._count("re-INVITE glare", message.branch)
+        elif message.method == "INVITE" and 200 <= message.status < 300:
+            if message.branch in self._answered:
+                self._count("2xx of ours repeated", message.branch)
+            self._answered.add(message.branch)
         elif message.status == 0 and message.method == "INVITE" and not is_new:
             self._count("INVITE repeated", message.branch)
 
@@ -212,9 +245,20 @@ class Races(Watcher):
             cancelled_at, first_at = facts.cancelled_at, facts.provisional_at
             if cancelled_at is not None and cancelled_at == first_at:
                 self._count("CANCEL waits for a provisional response", facts.invite)
+            if facts.cancel is not None and not facts.is_initial:
+                self._count("re-INVITE of ours cancelled", facts.invite)
+        for user in self._users:
+            if user.has_interrupted_media:
+                self._count("user hangs up while the media works", user)
         for packet in self._network.log:
-            if isinstance(packet, WirePacket) and packet.fate in ("lost", "dropped"):
+            if not isinstance(packet, WirePacket):
+                continue
+            if packet.fate in ("lost", "dropped"):
                 self._lost(packet.wire)
+            elif packet.fate in ("partitioned", "held"):
+                self._count("packet held back or lost by a partition")
+            elif packet.fate == "reset":
+                self._count("connection broken with a message under way")
 
     def _lost(self, wire: WireMessage | None) -> None:
         if wire is None:

@@ -58,6 +58,7 @@ def play(seeds: range) -> Figures:
     globalLogPublisher.addObserver(errors)
     was_enabled = gc.isenabled()
     gc.disable()
+    gc.freeze()  # what was there before need not be looked through
     try:
         for seed in seeds:
             verdict, agent = _play_one(seed)
@@ -72,6 +73,7 @@ def play(seeds: range) -> Figures:
         # A Deferred that failed and was never asked says so when it is thrown away.
         figures.violations += [(seeds.start, fault) for fault in errors.taken()]
     finally:
+        gc.unfreeze()
         if was_enabled:
             gc.enable()
         globalLogPublisher.removeObserver(errors)

@@ -14,6 +14,9 @@ CALLER = "caller"
 DOMAIN = "example.invalid"
 """Whose users are called, through the first hop."""
 
+DEAD = "d0"
+"""The host of a server that does not answer."""
+
 FORGER = "forger"
 """The host of who would like to disturb."""
 
@@ -69,7 +72,7 @@ class Reply:
 
     Attributes:
         method: The method.
-        status: The status; 0 for silence.
+        status: The status; 0 for silence; of INVITE also 100 to 199, and no more.
         delay: Seconds until then.
         times: How many requests; after them it does what is right.
     """
@@ -96,6 +99,7 @@ class PhonePlan:
         vanishes_at: Seconds since the INVITE when it is gone for ever; None: never.
         waits_for_prack: Whether it sends nothing that must wait for a PRACK before that
             comes (RFC 3262 section 3).
+        session_expires: What its 2xx says of a session timer (RFC 4028); "": nothing.
         garbage_at: Seconds since the INVITE when it sends octets that are no SIP.
     """
 
@@ -108,6 +112,7 @@ class PhonePlan:
     patience: float = 60.0
     vanishes_at: float | None = None
     waits_for_prack: bool = True
+    session_expires: str = ""
     garbage_at: tuple[float, ...] = ()
 
 
@@ -129,6 +134,10 @@ class ProxyPlan:
         late_success: What it does with a 2xx after 64*T1: "drop" (RFC 6026) or "relay"
             (RFC 3261).
         relays_trying: Whether it forwards the 100 of its targets.
+        challenges: Methods of requests that it wants credentials for.
+        nonce_lasts: For how many requests a nonce is good.
+        hides_forks: Whether it gives all phones one To tag, as border controllers do,
+            and forwards the 2xx of one only.
         vanishes_at: Seconds since the first INVITE when it is gone for ever.
     """
 
@@ -144,6 +153,9 @@ class ProxyPlan:
     success: str = "all"
     late_success: str = "drop"
     relays_trying: bool = False
+    challenges: tuple[str, ...] = ()
+    nonce_lasts: int = 100
+    hides_forks: bool = False
     vanishes_at: float | None = None
 
 
@@ -232,11 +244,12 @@ class Act:
     """What the user does.
 
     Attributes:
-        at: Seconds since the INVITE was asked for, or since the call stands.
+        at: Seconds since what `since` says.
         what: "cancel", "hangup", "bye" (of one session), "end-branch" (of one dialog),
             or "drop-final", "drop-established" (cancelling that Deferred); "hold",
             "resume", "modify", "refresh", "info" of each session.
-        since: "invite" or "established".
+        since: "invite", or the name of an event of the call: with `at` 0 it is done
+            inside the callback that tells of the event.
     """
 
     at: float
@@ -305,6 +318,10 @@ class Scenario:
         proxies: The first one is the first hop; none: the first phone is.
         phones: All phones.
         calls: What our user does.
+        weather, faults, partitions, resets, forgeries: What else happens.
+        password: What our user knows: "right", "late" (after a second) or "none".
+        has_dead_server: Whether the first hop's name has another server before it,
+            which does not answer.
     """
 
     seed: int
@@ -317,6 +334,8 @@ class Scenario:
     partitions: tuple[Partition, ...] = ()
     resets: tuple[Reset, ...] = ()
     forgeries: tuple[Forgery, ...] = ()
+    password: str = "right"
+    has_dead_server: bool = False
 
     @property
     def first_hop(self) -> str:

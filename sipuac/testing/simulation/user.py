@@ -16,6 +16,7 @@ from sipuac.testing.media import AT_ONCE, NEVER, ScriptedMedia
 from sipuac.testing.simulation.agent import Agent
 from sipuac.testing.simulation.clock import SimulationClock
 from sipuac.testing.simulation.scenario import Act, CallPlan, Reaction
+from sipuac.ua.events import CallEvent
 from sipuac.ua.invitation import Invitation
 from sipuac.ua.session import Session
 
@@ -65,6 +66,7 @@ class User:
         invitation: The call; None until its INVITE was sent.
         promises: All Deferreds that he was given.
         done: What he did, by name.
+        has_interrupted_media: Whether he hung up while the media was at work.
     """
 
     def __init__(
@@ -76,11 +78,15 @@ class User:
         self.invitation: Invitation | None = None
         self.promises: list[Promise] = []
         self.done: list[str] = []
+        self.has_interrupted_media = False
         self._agent = agent
         self._clock = clock
         self._asked: Deferred[Invitation] | None = None
         self._final: Deferred[Any] | None = None
         self._established: Deferred[Any] | None = None
+        self._waiting = [act for act in plan.acts if act.since != "invite"]
+        if self._waiting:
+            agent.inviter.add_observer(self._event)
         clock.callLater(plan.at, self._begin)
 
     def _begin(self) -> None:
@@ -120,10 +126,19 @@ class User:
         self._promise("done").watch(invitation.done)
 
     def _stands(self, session: Session) -> None:
-        for act in self.plan.acts:
-            if act.since == "established":
-                self._later(act.at, act)
         self._promise("ended").watch(session.ended)
+
+    def _event(self, event: CallEvent) -> None:
+        """Something happened to a call; this is inside the callback that says so."""
+        call = self.invitation
+        if call is None or event.call_id != call.call_id:
+            return
+        for act in [one for one in self._waiting if one.since == event.body.event]:
+            self._waiting.remove(act)
+            if act.at:
+                self._later(act.at, act)
+            else:
+                self._do(act)
 
     def _promise(self, name: str, limit: float | None = None) -> Promise:
         promise = Promise(name, self._clock, limit)
@@ -142,6 +157,8 @@ class User:
                 self._asked.cancel()
             return
         self.done.append(act.what)
+        if self.is_media_working and act.what in ("cancel", "hangup", "bye"):
+            self.has_interrupted_media = True
         perform: dict[str, Callable[[Invitation], None]] = {
             "cancel": lambda call: call.cancel(),
             "hangup": lambda call: self._promise("hangup").watch(call.hangup()),
@@ -177,6 +194,11 @@ class User:
             call.bye(branches[-1].to_tag)
 
     @property
+    def is_media_working(self) -> bool:
+        """Whether any media session is at work."""
+        return any(session.is_working for session in self.media.open_sessions)
+
+    @property
     def failed_at(self) -> float | None:
         """When the call failed, seconds of the clock; None where it did not."""
         call = self.invitation
@@ -184,6 +206,14 @@ class User:
             if isinstance(event.body, Failed):
                 return self.plan.at + event.time
         return None
+
+    def leave(self) -> None:
+        """Keep nothing of the call; the inviter may still know its observer."""
+        self.invitation = None
+        self._asked = self._final = self._established = None
+        self.promises.clear()
+        # The errors that media was to raise remember what they went through.
+        self.media = ScriptedMedia(self._clock)
 
     def state(self) -> object:
         """All that somebody else must not change."""

@@ -105,6 +105,10 @@ class WireMessage:
         """All values of a field."""
         return [value for key, value in self.rows if key == name]
 
+    def with_rows(self, rows: Rows) -> WireMessage:
+        """The message with other header fields."""
+        return WireMessage(self.start, rows, self.body)
+
     def forwarded(self, rows: Rows, branch: str) -> WireMessage:
         """The message with other Via values, and more that identifies nothing."""
         copy = WireMessage.__new__(WireMessage)

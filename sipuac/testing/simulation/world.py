@@ -74,17 +74,19 @@ class World:
         self._forger = Forger(self.network, scenario.first_hop)
         for forgery in scenario.forgeries:
             self.clock.callLater(forgery.at, self._forge, forgery)
+        hider = self.proxies[0].hider if self.proxies else None
         view = View(
             scenario,
             self.ledger,
             self.network,
             self.phones,
+            hider.hidden if hider is not None else {},
             self.users,
             self.agent,
             self.figures,
         )
         invariants = [kind(view, self.violations.append) for kind in ALL]
-        races = Races(self.ledger, self.network, self.figures)
+        races = Races(self.ledger, self.network, self.users, self.figures)
         self.ledger.watchers = [*invariants, races]
         self._stepping = [one.stepped for one in invariants if one.watches_steps]
 
@@ -171,7 +173,8 @@ class World:
         network.edge = Edge()
         network.forget_stations()
         self.ledger.watchers.clear()
-        self.users.clear()
+        for user in self.users:
+            user.leave()
 
     def _end(self, steps: int) -> None:
         if self.clock.alive:
@@ -185,6 +188,8 @@ class World:
         figures = self.figures
         figures["steps"] += steps
         figures["packets"] += len(self.network.log)
+        for proxy in self.proxies:
+            figures["challenges"] += proxy.challenger.challenged
         figures["dialogs"] += len(self.ledger.dialogs)
         for invites in self.ledger.first_invites.values():
             for facts in invites:
@@ -198,6 +203,8 @@ class World:
                     figures[f"call: {how}"] += 1
             if user.invitation is not None:
                 call = user.invitation
+                for name in {event.body.event for event in call.events}:
+                    figures[f"calls with the event {name}"] += 1
                 verdict.remains.append(("invitation", ref(call)))
                 for session in call.sessions.values():
                     verdict.remains.append(("media session", ref(session.media)))

@@ -17,7 +17,9 @@ from sipuac.testing.simulation.invariants.media import Media
 from sipuac.testing.simulation.invariants.outcome import Outcome
 from sipuac.testing.simulation.invariants.phones import NobodyLeftAlone
 from sipuac.testing.simulation.invariants.reliability import Reliability
+from sipuac.testing.simulation.invariants.replies import Replies
 from sipuac.testing.simulation.invariants.sequence import Sequence
+from sipuac.testing.simulation.invariants.standing import Standing
 
 ALL: tuple[type[Invariant], ...] = (
     Acknowledgement,
@@ -25,7 +27,9 @@ ALL: tuple[type[Invariant], ...] = (
     Cancel,
     OneExchange,
     Reliability,
+    Replies,
     Sequence,
+    Standing,
     NobodyElse,
     Media,
     Outcome,

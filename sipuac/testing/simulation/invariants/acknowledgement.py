@@ -64,11 +64,9 @@ class Acknowledgement(Invariant):
 
     def _has_failed(self, call_id: str) -> bool:
         """Whether the call failed 64*T1 ago: that long its INVITEs are remembered."""
-        for user in self.view.users:
-            if user.invitation is not None and user.invitation.call_id == call_id:
-                at = user.failed_at
-                return at is not None and self.ledger.now - at >= LIMIT - TOLERANCE
-        return False
+        user = self.view.user_of(call_id)
+        at = None if user is None else user.failed_at
+        return at is not None and self.ledger.now - at >= LIMIT - TOLERANCE
 
     def _is_remembered(self, facts: InviteFacts, key: Key) -> bool:
         """Whether we still know the INVITE, and not only its dialog."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -25,6 +25,7 @@ class View:
         ledger: The facts at the caller's edge.
         network: All packets.
         phones: All phones.
+        hidden: The To tags that the caller sees, by those of the phones.
         users: Who placed the calls.
         agent: Our user agent.
         figures: What is counted.
@@ -34,9 +35,17 @@ class View:
     ledger: Ledger
     network: SimulatedNetwork
     phones: list[Phone]
+    hidden: Mapping[str, str]
     users: list[User]
     agent: Agent
     figures: Counter[str]
+
+    def user_of(self, call_id: str) -> User | None:
+        """Whose call this is; None where its INVITE is not sent yet."""
+        for user in self.users:
+            if user.invitation is not None and user.invitation.call_id == call_id:
+                return user
+        return None
 
 
 Report = Callable[[str], None]

@@ -23,6 +23,9 @@ class OneExchange(Invariant):
 
     def comes(self, message: WireMessage) -> None:
         """See `Watcher`."""
+        if message.method == "PRACK" and message.status in (401, 407):
+            # It is sent once more, with credentials.
+            self._answered.discard((message.call_id, message.to_tag))
         if message.method != "INVITE" or not message.body or not message.status:
             return
         facts = self.ledger.invites.get(message.branch)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from sipuac.testing.simulation.invariants.base import Invariant, Report, View
+from sipuac.testing.simulation.user import User
 
 
 class Media(Invariant):
     """`ScriptedMedia` watches how it is used; here its complaints are heard.
 
-    Beside that: media that cannot fork its offer has one session with an answer.
+    Beside that: media that cannot fork its offer has one session with an answer, and a
+    session that stands has the description of its own callee.
     """
 
     watches_steps = True
@@ -33,6 +35,19 @@ class Media(Invariant):
                     if session.is_running and session.offer is not None
                 ]
                 self.need(len(running) < 2, f"several have the media: {running}")
+            self._look_at_sessions(user)
+
+    def _look_at_sessions(self, user: User) -> None:
+        """Each session has the description of its own callee.
+
+        Phones write their name into their tags and into their descriptions.
+        """
+        call = user.invitation
+        for tag, session in () if call is None else call.sessions.items():
+            phone = tag.rpartition("-")[0].partition("-")[0]
+            is_hidden = tag in self.view.hidden.values() or not phone
+            described = f"o={phone}" in session.remote_sdp
+            self.need(is_hidden or described, f"{tag} has the media of another phone")
 
     def ended(self) -> None:
         """See `Watcher`."""

@@ -11,8 +11,8 @@ from sipuac.testing.simulation.phone_dialog import PhoneDialog
 class NobodyLeftAlone(Invariant):
     """Each dialog that a phone answered was ended: by our BYE or by its own.
 
-    Only where every transmission of our BYE was lost on its way can a phone not know;
-    such dialogs are counted apart.
+    Only where every transmission of our BYE was lost on its way can a phone not know,
+    or where there was no way for it; such dialogs are counted apart.
     """
 
     def ended(self) -> None:
@@ -25,24 +25,40 @@ class NobodyLeftAlone(Invariant):
 
     def _judge(self, phone: Phone, dialog: PhoneDialog) -> None:
         who = f"{phone.name} is left in a call with nobody ({dialog.tag})"
-        facts = self.ledger.dialogs.get((dialog.call_id, dialog.tag))
+        facts = self.ledger.dialogs.get((dialog.call_id, self._seen(dialog)))
         if facts is None or not facts.byes:
-            self.need(False, f"{who}: no BYE was sent")
-            return
-        if self._is_lost(dialog):
+            has_no_way = self._has_no_way(dialog)
+            self.view.figures["BYEs without a way"] += has_no_way
+            self.need(has_no_way, f"{who}: no BYE was sent")
+        elif self._is_lost(dialog):
             self.view.figures["lost by every retransmission"] += 1
         else:
             self.need(False, f"{who}: the BYE went astray")
 
+    def _has_no_way(self, dialog: PhoneDialog) -> bool:
+        """Whether no connection could be made for the BYE, and the user was told so."""
+        user = self.view.user_of(dialog.call_id)
+        events = (
+            () if user is None or user.invitation is None else user.invitation.events
+        )
+        return any("BYE could not be sent" in str(event.body) for event in events)
+
+    def _seen(self, dialog: PhoneDialog) -> str:
+        """The tag that the caller knows the dialog by."""
+        return self.view.hidden.get(dialog.tag, dialog.tag)
+
     def _is_lost(self, dialog: PhoneDialog) -> bool:
         """Whether the network lost the BYE wherever it got to."""
+        tags = (dialog.tag, self._seen(dialog))
         arrived_at: set[str] = set()
         lost_before: set[str] = set()
         for packet in self.view.network.log:
             if not isinstance(packet, WirePacket) or packet.wire is None:
                 continue
             wire = packet.wire
-            if wire.status or wire.method != "BYE" or wire.to_tag != dialog.tag:
+            if wire.status or wire.method != "BYE" or wire.to_tag not in tags:
+                continue
+            if wire.call_id != dialog.call_id:
                 continue
             if packet.fate == "unreachable":
                 return False

@@ -1,4 +1,4 @@
-"""The peer's re-INVITE and UPDATE, early and in a call that stands."""
+"""The peer's re-INVITE in a call that stands, and the ACK with an answer."""
 
 from __future__ import annotations
 
@@ -6,12 +6,10 @@ from sipuac.dialog.effects import (
     ApplyAnswer,
     CloseMedia,
     Effect,
-    EndSession,
     MakeAnswer,
     MakeOffer,
     Reply,
     Report,
-    Resolved,
     Rollback,
     SendInDialog,
 )
@@ -20,27 +18,24 @@ from sipuac.dialog.session_state import SessionState
 from sipuac.effects import StartTimer, StopTimer
 from sipuac.sdp.description import SessionDescription
 from sipuac.sdp.patterns import Carrier
-from sipuac.syntax.message import Request
 from tests.dialog.messages import because, bye, peer_request, reply
 from tests.dialog.talk import (
     ACK_TIMER,
     MEDIA,
+    NEW,
     NOT_CHANGED,
     OURS,
     REPEAT,
+    REPEATING,
     START_MEDIA,
     STOP_MEDIA,
+    STOP_REPEATING,
     THEIRS,
     TalkCase,
     described,
-    re_invite,
     refreshed,
     told,
 )
-
-REPEATING = [StartTimer(REPEAT, 0.5), StartTimer(ACK_TIMER, 32.0)]
-STOP_REPEATING = [StopTimer(REPEAT), StopTimer(ACK_TIMER)]
-NEW = described(2002, 2)
 
 
 class InviteTests(TalkCase):
@@ -90,6 +85,21 @@ class InviteTests(TalkCase):
         self.assertEqual(effects, [*STOP_REPEATING, ApplyAnswer("a", NEW), START_MEDIA])
         effects = self.set.media_applied("a")
         self.assertEqual(effects, [STOP_MEDIA, *told(offer, NEW, "remote")])
+
+    def test_the_turn_of_ours(self) -> None:
+        """A modification of ours waits until the media has the answer in the ACK."""
+        self.comes("INVITE")
+        self.offered(1002)
+        self.comes("ACK", 1, NEW)
+        self.assertEqual(self.ask(), [])
+        effects = self.set.media_applied("a")
+        self.assertEqual(effects[-2:], [MakeOffer("a", False), START_MEDIA])
+
+    def test_it_allows_update(self) -> None:
+        """An Allow in a request of the peer counts as one in a response (3311-4-a)."""
+        self.comes("UPDATE", 1, None, ("Allow", "INVITE, UPDATE"))
+        (sent,) = self.of_kind(self.set.refresh("a", 1), SendInDialog)
+        self.assertEqual(sent.request.method, "UPDATE")
 
     def test_the_target(self) -> None:
         """The Contact of the request is the new target when its 2xx goes out, and not
@@ -277,238 +287,3 @@ class BadAnswerTests(TalkCase):
     def test_another_ack(self) -> None:
         """The ACK of another INVITE is none of it."""
         self.assertEqual(self.comes("ACK", 2, NEW)[1], [])
-
-
-class GlareTests(TalkCase):
-    """Requests that cross, or come too early."""
-
-    def assert_busy(self, request: Request, effects: list[Effect]) -> None:
-        """500 with Retry-After, which is 0 where chance is."""
-        self.assertEqual(effects, [reply(request, 500, ("Retry-After", "0"))])
-
-    def test_ours_is_in_progress(self) -> None:
-        """A UAS that receives an INVITE on a dialog while an INVITE it had sent on that
-        dialog is in progress MUST return a 491; UPDATE with an offer too (3261-14.2-a,
-        3311-5.2-a).
-        """
-        for stage in ("making", "sent", "applying"):
-            self.call()
-            self.ask()
-            if stage != "making":
-                self.offered(1002)
-            if stage == "applying":
-                self.answered(1, 200, THEIRS)
-            request, effects = self.comes("INVITE", 1, NEW)
-            self.assertEqual(effects, [reply(request, 491)], stage)
-            request, effects = self.comes("UPDATE", 2, NEW)
-            self.assertEqual(effects, [reply(request, 491)], stage)
-            effects = self.comes("UPDATE", 3)[1]
-            self.assertEqual(self.status_of(effects), 200, stage)
-
-    def test_our_update(self) -> None:
-        """An UPDATE of ours without offer is in nobody's way."""
-        self.call(answer=(("Allow", "UPDATE"),))
-        self.set.refresh("a", 1)
-        effects = self.comes("INVITE", 1, NEW)[1]
-        self.assertEqual(effects, [MakeAnswer("a", NEW), START_MEDIA])
-
-    def test_a_second_one(self) -> None:
-        """A UAS that receives a second INVITE before it sends the final response to a
-        first one MUST return a 500 with a Retry-After of 0 to 10 s; also before the ACK
-        of the first (3261-14.2-a).
-        """
-        self.comes("INVITE", 1, NEW)
-        self.assert_busy(*self.comes("INVITE", 2, NEW))
-        self.set.answer_made("a", OURS)
-        self.assert_busy(*self.comes("INVITE", 3, NEW))
-        self.comes("ACK", 1)
-        effects = self.comes("INVITE", 4, NEW)[1]
-        self.assertEqual(effects, [MakeAnswer("a", NEW), START_MEDIA])
-
-    def test_during_its_update(self) -> None:
-        """The peer's re-INVITE and its second UPDATE get 500 while its UPDATE with an
-        offer is not answered (6337-4.3-b, 3311-5.2-a).
-        """
-        self.comes("UPDATE", 1, NEW)
-        self.assert_busy(*self.comes("INVITE", 2, NEW))
-        self.assert_busy(*self.comes("UPDATE", 3, NEW))
-        self.assert_busy(*self.comes("UPDATE", 4))
-        effects = self.set.answer_made("a", OURS)
-        self.assertEqual(self.status_of(effects), 200)
-
-    def test_update_during_its_re_invite(self) -> None:
-        """An UPDATE with an offer gets 500 while a received offer is not answered;
-        after our 2xx it is taken, before the ACK or not (3311-5.2-a).
-        """
-        self.comes("INVITE", 1, NEW)
-        self.assert_busy(*self.comes("UPDATE", 2, NEW))
-        self.set.answer_made("a", OURS)
-        effects = self.comes("UPDATE", 3, described(2004, 3))[1]
-        self.assertEqual(effects[-1], START_MEDIA)
-        effects = self.set.answer_made("a", OURS)
-        self.assertEqual(self.status_of(effects), 200)
-        self.assertEqual(self.comes("ACK", 1)[1], STOP_REPEATING)
-
-    def test_update_during_our_offer(self) -> None:
-        """The same while our offer in a 2xx has no answer, or the media works on it."""
-        self.comes("INVITE", 1)
-        self.offered(1002)
-        self.assert_busy(*self.comes("UPDATE", 2, NEW))
-        self.comes("ACK", 1, NEW)
-        self.assert_busy(*self.comes("UPDATE", 3, NEW))
-
-    def test_before_the_call_stands(self) -> None:
-        """While the media works on the 2xx of the initial INVITE: 491."""
-        self.begin()
-        self.receive(200, "a", port=2000)
-        request, effects = self.comes("INVITE", 1, NEW)
-        self.assertEqual(effects, [reply(request, 491)])
-        request, effects = self.comes("UPDATE", 2, NEW)
-        self.assertEqual(effects, [reply(request, 491)])
-        self.assertEqual(self.status_of(self.comes("UPDATE", 3)[1]), 200)
-
-    def test_before_our_ack(self) -> None:
-        """The same while the ACK waits for our answer."""
-        self.begin(is_offerless=True)
-        self.receive(200, "a", port=2000)
-        request, effects = self.comes("INVITE", 1, NEW)
-        self.assertEqual(effects, [reply(request, 491)])
-
-    def test_during_our_bye(self) -> None:
-        """While our BYE is on its way there is no dialog any more for others: 481."""
-        self.set.hang_up()
-        request, effects = self.comes("INVITE", 1, NEW)
-        self.assertEqual(effects, [reply(request, 481)])
-        request, effects = self.comes("REFER", 2)
-        self.assertEqual(effects, [reply(request, 481)])
-
-
-class UpdateTests(TalkCase):
-    """An UPDATE in a call that stands."""
-
-    def test_an_offer(self) -> None:
-        """It is answered at once with the answer in its 2xx (3311-5.2-b)."""
-        new = ("Contact", "<sip:new@a.example>")
-        request, effects = self.comes("UPDATE", 1, NEW, new)
-        self.assertEqual(effects, [MakeAnswer("a", NEW), START_MEDIA])
-        effects = self.set.answer_made("a", OURS)
-        self.assertEqual(
-            effects,
-            [
-                STOP_MEDIA,
-                self.accepted(request, OURS),
-                *told(OURS, NEW, "remote", "UPDATE"),
-            ],
-        )
-        self.assertEqual(self.target, "sip:new@a.example")
-
-    def test_no_offer(self) -> None:
-        """Without an offer it refreshes target and session (3311-5.1-d)."""
-        new = ("Contact", "<sip:new@a.example>")
-        request, effects = self.comes("UPDATE", 1, None, new)
-        self.assertEqual(
-            effects, [self.accepted(request), *refreshed("remote", "UPDATE")]
-        )
-        self.assertEqual(self.target, "sip:new@a.example")
-
-    def test_refused(self) -> None:
-        """What is not acceptable gets 488, what takes too long 504 (3311-5.2-b)."""
-        request = self.comes("UPDATE", 1, NEW)[0]
-        effects = self.set.media_refused("a", "no codec")
-        failed = ModificationFailed("a", "remote", "UPDATE", 488, "no codec")
-        self.assertEqual(
-            effects,
-            [
-                STOP_MEDIA,
-                Rollback("a"),
-                reply(request, 488, NOT_CHANGED),
-                Report(failed),
-            ],
-        )
-        self.comes("UPDATE", 2, NEW)
-        self.assertEqual(self.status_of(self.set.fire(MEDIA)), 504)
-        effects = self.comes("INVITE", 3, NEW)[1]
-        self.assertEqual(effects[0], MakeAnswer("a", NEW))
-
-    def test_the_turn_of_ours(self) -> None:
-        """A modification of ours waits for its answer."""
-        self.comes("UPDATE", 1, NEW)
-        self.assertEqual(self.ask(), [])
-        effects = self.set.answer_made("a", OURS)
-        self.assertEqual(effects[-2:], [MakeOffer("a", False), START_MEDIA])
-        self.assertEqual(self.offered(1000)[1], re_invite(1, 2, OURS))
-
-
-class EarlyUpdateTests(TalkCase):
-    """An UPDATE in an early dialog: one exchange in each until its 2xx."""
-
-    def test_no_offer(self) -> None:
-        """200, and the target is refreshed, whatever the exchange (3311-5.1-d)."""
-        for is_offerless in (False, True):
-            self.begin(is_offerless=is_offerless)
-            self.receive(180, "a")
-            new = ("Contact", "<sip:new@a.example>")
-            request, effects = self.comes("UPDATE", 1, None, new)
-            self.assertEqual(effects, [self.accepted(request)])
-            self.assertEqual(self.target, "sip:new@a.example")
-
-    def test_while_ours_is_open(self) -> None:
-        """An offer gets 491 while our own has no answer (3311-5.2-a)."""
-        self.begin()
-        self.receive(180, "a")
-        request, effects = self.comes("UPDATE", 1, NEW)
-        self.assertEqual(effects, [reply(request, 491)])
-        self.receive(183, "a", port=2000)
-        request, effects = self.comes("UPDATE", 2, NEW)
-        self.assertEqual(effects, [reply(request, 491)])
-
-    def test_when_it_is_closed(self) -> None:
-        """488 with a Warning once the one exchange is complete; the INVITE goes on."""
-        self.begin()
-        self.receive(183, "a", port=2000, rseq=1)
-        self.answer_request(1, 200)
-        request, effects = self.comes("UPDATE", 1, NEW)
-        self.assertEqual(effects, [reply(request, 488, NOT_CHANGED)])
-        self.assertTrue(self.set.branches["a"].is_early)
-
-
-class EndTests(TalkCase):
-    """The call ends while a request of the peer waits."""
-
-    def test_our_bye(self) -> None:
-        """What waits for its answer gets 487 (3261-15.1.2-a)."""
-        request = self.comes("INVITE", 1, NEW)[0]
-        effects = self.set.hang_up()
-        self.assertEqual(effects[0], reply(request, 487))
-        self.assertIn(STOP_MEDIA, effects)
-        self.call()
-        request = self.comes("UPDATE", 1, NEW)[0]
-        self.assertEqual(self.set.hang_up()[0], reply(request, 487))
-
-    def test_its_bye(self) -> None:
-        """The UAS MUST still respond to any pending requests received for that dialog;
-        a 487 is RECOMMENDED (3261-15.1.2-a, 3261-15.1.2-b).
-        """
-        invite = self.comes("INVITE", 1, NEW)[0]
-        request, effects = self.comes("BYE", 2)
-        self.assertEqual(
-            effects,
-            [
-                reply(request, 200),
-                reply(invite, 487),
-                STOP_MEDIA,
-                CloseMedia("a"),
-                EndSession("a", "remote"),
-                Resolved(),
-            ],
-        )
-        self.assertEqual(self.set.answer_made("a", OURS), [])
-
-    def test_its_bye_before_its_ack(self) -> None:
-        """The 2xx is repeated no more (3261-15.1.2-b)."""
-        self.comes("INVITE", 1, NEW)
-        self.set.answer_made("a", OURS)
-        effects = self.comes("BYE", 2)[1]
-        self.assertEqual(effects[1:3], STOP_REPEATING)
-        self.assertEqual(self.comes("ACK", 1)[1], [])
-        self.assertEqual(self.of_kind(effects, SendInDialog), [])
