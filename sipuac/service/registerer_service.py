@@ -27,7 +27,8 @@ class RegistererService(Service):
     Args:
         address: The address-of-record, with the port of its registrar where that is no
             usual one; None for the identity of the parent.
-        registrar: URI of the registrar; None for the domain of the address.
+        registrar: URI of the registrar; None for the domain of the address, at the port
+            that its URI may name.
         contacts: Further addresses to register.
         expires: Seconds that a binding is to last.
         instance: The URN of this device (RFC 5626); None to send none.
