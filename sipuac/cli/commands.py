@@ -71,7 +71,9 @@ async def run_register(reactor: Any, options: RegisterOptions) -> int:
     try:
         service = InviterService(reactor=reactor, **options.wire_arguments())
         registration = RegistererService(
-            credentials=options.credentials, **options.registration_arguments()
+            options["from"],
+            credentials=options.credentials,
+            **options.registration_arguments(),
         )
     except LocalProtocolError as error:
         raise Refused(str(error)) from None

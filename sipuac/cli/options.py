@@ -84,7 +84,7 @@ class RegisterOptions(WireOptions):
         ["bind", None, None,
          "ADDRESS to register from (default: all addresses)"],
         ["registrar", None, None,
-         "URI of the registrar (default: the domain of --from)"],
+         "URI of the registrar (default: the domain of --from, at its port)"],
         ["expires", None, "3600",
          "SECONDS that the binding is to last"],
         ["duration", None, None,
@@ -103,6 +103,11 @@ class RegisterOptions(WireOptions):
     def __init__(self) -> None:
         super().__init__()
         self["contacts"] = []
+
+    def parseArgs(self, *others: str) -> None:
+        """There is none (see `usage.Options`)."""
+        if others:
+            raise usage.UsageError(f"what to register goes after --from: {others[0]!r}")
 
     def opt_contact(self, text: str) -> None:
         """URI to register beside our own; may be given several times."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from twisted.internet.defer import Deferred, maybeDeferred
@@ -86,14 +87,15 @@ class OneShotRegistration:
         self._stop()
 
     def _told(self, event: RegistrationEvent) -> None:
-        try:
-            self._output.event(event.as_dict(), describe(event))
-        except OSError:
-            # Nobody reads what we print: remove the binding, do not just die.
-            self._status = OTHER_FAILURE
-            self._stop()
-            return
         body = event.body
+        is_last = not self._was_registered and not self._retries
+        if isinstance(body, RegistrationFailed) and is_last:
+            # We end here: the attempt that the registration has in mind never comes.
+            event = replace(event, body=replace(body, retry=None))
+        # What never was bound is not removed, whatever the registration says of it.
+        is_news = not isinstance(body, Unregistered) or self._was_registered
+        if is_news and not self._is_printed(event):
+            return
         if isinstance(body, Registered):
             if not self._was_registered and self._duration is not None:
                 self._end = self._clock.callLater(self._duration, self._stop)
@@ -103,6 +105,17 @@ class OneShotRegistration:
             self._status = status_of(body.error)
             if not self._retries:
                 self._stop()
+
+    def _is_printed(self, event: RegistrationEvent) -> bool:
+        """Print the event; False where nobody reads that."""
+        try:
+            self._output.event(event.as_dict(), describe(event))
+        except OSError:
+            # Remove the binding, do not just die.
+            self._status = OTHER_FAILURE
+            self._stop()
+            return False
+        return True
 
     def _stop(self) -> None:
         if self._is_ending:

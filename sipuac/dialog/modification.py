@@ -92,8 +92,7 @@ class OwnModification:
         stage: How far it is.
         wish: What is wanted.
         method: "INVITE" or "UPDATE", which has no offer.
-        number: The number of its request; 0 before it is sent.
-        cseq: The CSeq number of its re-INVITE.
+        number: The number of its UPDATE; 0 where there is none.
         offer: What it offers; None for none.
         answer: What the peer has answered; None so far.
         before: The exchange that was in force when it began; None for none.
@@ -106,7 +105,6 @@ class OwnModification:
     __slots__ = (
         "answer",
         "before",
-        "cseq",
         "has_asked_media",
         "is_answered_early",
         "method",
@@ -174,7 +172,6 @@ class OwnModification:
         self.method = method
         self.before = before
         self.number = 0
-        self.cseq = 0
         self.offer: SessionDescription | None = None
         self.answer: SessionDescription | None = None
         self.has_asked_media = False
@@ -205,7 +202,6 @@ class PeerModification:
         offer: What the peer offers; None where we make the offer.
         agreed: What our 2xx says of the session timer; None where nothing runs.
         own_offer: What we offered; None where the peer makes the offer.
-        answer: The peer's answer to that; None so far.
         response: Our 2xx; None before it.
         interval: Seconds between this 2xx and the next one.
         before: The exchange that was in force when it came.
@@ -213,7 +209,6 @@ class PeerModification:
 
     __slots__ = (
         "agreed",
-        "answer",
         "before",
         "interval",
         "offer",
@@ -238,7 +233,6 @@ class PeerModification:
         self.interval = interval
         self.stage = PeerStage.MAKING
         self.own_offer: SessionDescription | None = None
-        self.answer: SessionDescription | None = None
         self.response: Response | None = None
 
 

@@ -175,8 +175,6 @@ class Modifications:
         if own.wish.is_held is not None:
             under_way.is_held = own.wish.is_held
         if own.wish.purpose is Purpose.ADOPT:
-            under_way.own = None
-            own.handle(Event.FINISHED)
             branch.remote = own.answer
             self._set.calls.answer_applied(branch, own.offer)
         else:

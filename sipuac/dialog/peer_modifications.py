@@ -361,7 +361,6 @@ class PeerModifications:
         if fault is not None:
             self._disagree(branch, f"the answer does not fit our offer: {fault}")
         else:
-            modification.answer = answer
             modification.stage = PeerStage.APPLYING
             self._outbox.emit(ApplyAnswer(branch.tag, answer))
             self._await_media(branch)

@@ -6,7 +6,6 @@ it, each URI once, and are tried one after the other.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -60,7 +59,7 @@ class TargetSet:
         self._redirects = 0
         self._known: list[Uri] = [target]
         self._known_proxies: list[Uri] = []
-        self._left: deque[_Target] = deque()
+        self._left: list[_Target] = []
         self.is_redirected = False
 
     def may_follow(self, response: Response) -> bool:
@@ -107,7 +106,7 @@ class TargetSet:
                 complaints.append(f"{bare} is not tried: {error}")
                 continue
             known.append(bare)
-        self._left.extendleft(reversed(targets))
+        self._left[:0] = targets
         return complaints
 
     def next_invite(self, failed: Request) -> Retry | None:
@@ -118,7 +117,7 @@ class TargetSet:
         """
         if not self._left:
             return None
-        target = self._left.popleft()
+        target = self._left.pop(0)
         number = failed.cseq.number + 1
         invite = target.invite.replacing("CSeq", f"{number} INVITE")
         for name in ("Authorization", "Proxy-Authorization"):

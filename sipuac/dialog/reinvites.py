@@ -82,7 +82,6 @@ class ReInvites:
     ) -> None:
         """Send a re-INVITE for this modification."""
         number, cseq = self._set.requests.invite(branch, headers, body)
-        own.number = number
         self._sent[number] = _Sent(branch, own, number, cseq)
 
     def response_received(self, number: int, response: Response) -> None:
@@ -126,6 +125,8 @@ class ReInvites:
             branch, number, request, credentials
         )
         sent.has_provisional = False
+        # One that was cancelled is not sent again: the limit ran out while it waited.
+        sent.is_cancelled = False
         sent.own.order = ReliableOrder()
 
     def failed(self, number: int, error: Unreachable) -> None:

@@ -63,6 +63,7 @@ class InviterService(MultiService):
         timers: T1, T2 and T4.
 
     Attributes:
+        identity: Who calls, as it was given.
         endpoint, inviter: None while the service is stopped.
 
     Raises:
@@ -100,7 +101,7 @@ class InviterService(MultiService):
             parse_proxy(proxy)
         elif keepalive is not None:
             raise LocalProtocolError("keep-alives go to a proxy, and there is none")
-        self._identity = identity
+        self.identity = identity
         self._proxy = proxy
         self._reactor = reactor
         self._sockets = SocketSettings(
@@ -163,7 +164,7 @@ class InviterService(MultiService):
             IncomingInvites(endpoint, self._incoming)
         self.inviter = Inviter(
             endpoint,
-            self._identity,
+            self.identity,
             proxy=self._proxy,
             media=self._media,
             user_agent=self._user_agent,

@@ -12,7 +12,8 @@ from sipuac.errors import LocalProtocolError
 from sipuac.service.inviter_service import InviterService
 from sipuac.syntax.challenges import Algorithm
 from sipuac.ua.authenticator import Authenticator
-from sipuac.ua.credentials import CredentialsSource
+from sipuac.ua.credentials import CredentialsSource, no_credentials
+from sipuac.ua.inviter import Inviter
 from sipuac.ua.registerer import Registerer, RegistrationEvent
 from sipuac.ua.registration_options import registration_options
 
@@ -24,8 +25,10 @@ class RegistererService(Service):
     address-of-record is that of the calls.
 
     Args:
-        address: The address-of-record; None for the identity of the parent.
-        registrar: URI of the registrar; None for the domain of the address.
+        address: The address-of-record, with the port of its registrar where that is no
+            usual one; None for the identity of the parent.
+        registrar: URI of the registrar; None for the domain of the address, at the port
+            that its URI may name.
         contacts: Further addresses to register.
         expires: Seconds that a binding is to last.
         instance: The URN of this device (RFC 5626); None to send none.
@@ -66,6 +69,8 @@ class RegistererService(Service):
         self._algorithms = tuple(algorithms)
         self._drain = drain
         self._observers: list[Callable[[RegistrationEvent], None]] = []
+        # Whose calls take the way that the registrar wants; None for nobody's.
+        self._inviter: Inviter | None = None
         self.registerer: Registerer | None = None
         if address is not None:
             registration_options(address, **self._arguments)
@@ -87,15 +92,14 @@ class RegistererService(Service):
         endpoint, inviter = service.endpoint, service.inviter
         if endpoint is None or inviter is None:
             raise LocalProtocolError("the InviterService is not running")
-        address = self._address or str(inviter.identity)
+        # Its text, and not what To and From say of it: that has no port.
+        address = self._address or service.identity
         options = registration_options(address, **self._arguments)
-        authenticator = None
-        if self._credentials is not None:
-            authenticator = Authenticator(
-                self._credentials,
-                endpoint.identifiers.cnonce,
-                algorithms=self._algorithms,
-            )
+        authenticator = Authenticator(
+            self._credentials or no_credentials,
+            endpoint.identifiers.cnonce,
+            algorithms=self._algorithms,
+        )
         registerer = self.registerer = Registerer(
             endpoint,
             options,
@@ -104,9 +108,11 @@ class RegistererService(Service):
             user_agent=inviter.user_agent,
         )
         if inviter.identity.uri.is_equivalent(options.identity.uri):
+            self._inviter = inviter
 
             def take_routes(event: RegistrationEvent) -> None:
-                inviter.service_routes = registerer.service_routes
+                if self.registerer is registerer:
+                    inviter.service_routes = registerer.service_routes
 
             registerer.add_observer(take_routes)
         for observer in self._observers:
@@ -117,4 +123,8 @@ class RegistererService(Service):
         """Remove what is bound, for `drain` seconds at most."""
         super().stopService()  # type: ignore[no-untyped-call]  # Twisted
         registerer, self.registerer = self.registerer, None
+        inviter, self._inviter = self._inviter, None
+        if inviter is not None:
+            # Whatever the registrar answers, nothing of ours is to be bound any more.
+            inviter.service_routes = ()
         return None if registerer is None else registerer.stop(self._drain)

@@ -75,7 +75,10 @@ def target(text: str, *, has_proxy: bool) -> str:
     try:
         value = parse_uri(text)
     except ParseError as error:
-        raise UsageError(f"TARGET: {text!r} is not a usable URI: {error}") from None
+        words = f"TARGET: {text!r} is not a usable URI: {error}"
+        if ":" not in text:
+            words += f"; perhaps 'sip:{text}'?"
+        raise UsageError(words) from None
     if isinstance(value, TelUri):
         if not has_proxy:
             raise UsageError(f"TARGET: {text} can be called through a --proxy only")
@@ -160,13 +163,13 @@ def credentials(
     """
     if password_file is None:
         if auth_user is not None:
-            raise UsageError("--auth-user is of no use without --password-file")
+            raise UsageError("--auth-user needs a --password-file")
         return None
     username = auth_user
     if username is None and isinstance(own_uri, SipUri):
         username = own_uri.unescaped_user
     if not username:
-        raise UsageError("--password-file needs --auth-user: --from names no user")
+        raise UsageError("--password-file needs an --auth-user: --from names no user")
     try:
         password = read_password(password_file)
     except LocalProtocolError as error:

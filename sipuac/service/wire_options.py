@@ -16,13 +16,7 @@ from twisted.python import usage
 from sipuac._version import __version__
 from sipuac.errors import LocalProtocolError
 from sipuac.service import values
-from sipuac.syntax.uri import SipUri, Uri
-from sipuac.ua.credentials import (
-    Credentials,
-    CredentialsSource,
-    fixed_credentials,
-    read_password,
-)
+from sipuac.ua.credentials import CredentialsSource, fixed_credentials
 from sipuac.ua.inviter import parse_identity, parse_proxy
 from sipuac.ua.user_agent import SocketSettings
 
@@ -118,21 +112,10 @@ class WireOptions(usage.Options):
             self["repeat-invite"] = values.seconds(
                 "repeat-invite", self["repeat-invite"], minimum=MIN_KEEPALIVE
             )
-        if self["password-file"] is not None:
-            self._credentials = self._read_credentials(identity.uri)
-        elif self["auth-user"] is not None:
-            raise usage.UsageError("--auth-user needs a --password-file")
-
-    def _read_credentials(self, identity: Uri) -> CredentialsSource:
-        user = self["auth-user"]
-        if user is None and isinstance(identity, SipUri):
-            user = identity.unescaped_user
-        if user is None:
-            raise usage.UsageError("--password-file needs an --auth-user")
-        with refused_for("--password-file"):
-            return fixed_credentials(
-                Credentials(user, read_password(self["password-file"]))
-            )
+        found = values.credentials(
+            self["auth-user"], self["password-file"], identity.uri
+        )
+        self._credentials = None if found is None else fixed_credentials(found)
 
     @property
     def credentials(self) -> CredentialsSource | None:

@@ -208,15 +208,17 @@ class Request(Message):
                 Request-Line.
         """
         super().__init__(headers, body)
-        if isinstance(uri, SipUri):
-            uri = uri.request_target()
-        uri_text = uri if isinstance(uri, str) else str(uri)
+        if isinstance(uri, str):
+            uri_text = uri
+        else:
+            if isinstance(uri, SipUri):
+                uri = uri.request_target()
+            self._parsed["uri"] = uri
+            uri_text = str(uri)
         if _REQUEST_URI.fullmatch(uri_text) is None:
             raise LocalProtocolError(f"not a Request-URI: {uri_text[:80]!r}")
         if method not in METHODS and not is_token(method):
             raise LocalProtocolError(f"not a method: {method[:40]!r}")
-        if not isinstance(uri, str):
-            self._parsed["uri"] = uri
         self.method = method
         self.uri_text = uri_text
 

@@ -5,7 +5,6 @@ The judge of `tls` asks here. Everything that cannot be read raises, and that re
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from ipaddress import ip_address
 
 from cryptography import x509
@@ -55,15 +54,16 @@ def check_identity(certificate: x509.Certificate, domain: str) -> None:
     Raises:
         TransportFailed: It does not; any other exception means the same.
     """
+    addresses = _addresses_of(certificate)
     if is_address(domain):
-        shown: Sequence[object] = _addresses_of(certificate)
-        is_named = ip_address(domain) in shown
+        is_named = ip_address(domain) in addresses
     else:
-        shown = identities = identities_of(certificate)
+        identities = map(_comparable_name, identities_of(certificate))
         # The dot at the end of a name is that of the root, no part of its identity.
         wanted = _comparable_name(domain.removesuffix("."))
-        is_named = bool(wanted) and wanted in map(_comparable_name, identities)
+        is_named = bool(wanted) and wanted in identities
     if not is_named:
+        shown = [*identities_of(certificate), *addresses]
         named = ", ".join(str(name)[:80] for name in shown[:4]) or "nobody"
         raise TransportFailed(
             f"the certificate does not name {domain}; it names {named}"

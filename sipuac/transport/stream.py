@@ -13,7 +13,7 @@ from typing import cast
 
 from OpenSSL import SSL
 from twisted.internet.address import IPv4Address, IPv6Address
-from twisted.internet.error import ConnectionAborted, ConnectionDone
+from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import (
     IDelayedCall,
     IHalfCloseableProtocol,
@@ -34,6 +34,7 @@ from sipuac.transport.intake import Intake
 from sipuac.transport.interfaces import IFlow
 from sipuac.transport.tally import Tally
 from sipuac.transport.tls import ClientTls
+from sipuac.transport.tls_words import handshake_problem
 from sipuac.transport.watchers import Watchers
 
 #: Bytes that wait for a peer that does not read; beyond it the connection is given up.
@@ -409,8 +410,10 @@ class StreamConnection(Protocol):
             return TransportFailed("the peer closed the connection")
         if reason.check(ConnectionAborted):
             return TransportFailed("the connection was given up")
+        if reason.check(ConnectionLost):
+            return TransportFailed("the connection broke")
         if reason.check(SSL.Error):
-            return TransportFailed(f"TLS failed: {_tls_words(reason.value)}")
+            return TransportFailed(f"TLS failed: {handshake_problem(reason.value)}")
         return TransportFailed(reason.getErrorMessage())
 
     def _remote(self) -> tuple[str, int]:
@@ -423,10 +426,3 @@ class StreamConnection(Protocol):
 
 def _address(address: IPv4Address | IPv6Address) -> tuple[str, int]:
     return plain_address(address.host), address.port
-
-
-def _tls_words(error: BaseException | None) -> str:
-    """The last reason that OpenSSL gives, from the list of tuples of pyOpenSSL."""
-    if error is not None and error.args and error.args[0]:
-        return str(error.args[0][-1][-1])
-    return "the handshake did not succeed"

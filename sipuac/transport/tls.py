@@ -8,6 +8,8 @@ looking ends the handshake.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from cryptography import x509
@@ -23,6 +25,7 @@ from zope.interface import implementer
 from sipuac.errors import LocalProtocolError, TransportFailed
 from sipuac.transport.addresses import is_address
 from sipuac.transport.identity import a_label, check_identity
+from sipuac.transport.tls_words import file_problem
 
 _log = Logger()
 
@@ -75,18 +78,15 @@ class OwnCertificate:
             LocalProtocolError: A file cannot be read, or the key is not that of the
                 certificate.
         """
-        try:
+        with _using(f"the certificate {self.certificate!r}", self.certificate):
             context.use_certificate_chain_file(self.certificate)
-            if self.chain is not None:
+        if self.chain is not None:
+            with _using(f"the issuers {self.chain!r}", self.chain):
                 for issuer in _certificates_in(self.chain):
                     context.add_extra_chain_cert(issuer)
+        with _using(f"the private key {self.private_key!r}", self.private_key):
             # Refuses a key that is not that of the certificate.
             context.use_privatekey_file(self.private_key)
-        except (SSL.Error, OSError, ValueError) as error:
-            raise LocalProtocolError(
-                f"cannot use the certificate {self.certificate!r} with the key "
-                f"{self.private_key!r}{_because(error)}"
-            ) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,12 +115,8 @@ class TlsSettings:
         if self.ca_file is None:
             context.set_default_verify_paths()
             return context
-        try:
+        with _using(f"the certificates {self.ca_file!r}", self.ca_file):
             context.load_verify_locations(self.ca_file)
-        except SSL.Error as error:
-            raise LocalProtocolError(
-                f"cannot read certificates from {self.ca_file!r}{_because(error)}"
-            ) from error
         return context
 
 
@@ -237,9 +233,16 @@ def _certificates_in(path: str) -> list[x509.Certificate]:
         return x509.load_pem_x509_certificates(pem.read())
 
 
-def _because(error: Exception) -> str:
-    """The cause in words, from the list of tuples that pyOpenSSL makes of it."""
-    if isinstance(error, SSL.Error) and error.args and error.args[0]:
-        return f": {error.args[0][-1][-1]}"
-    text = str(error)
-    return f": {text}" if text else ""
+@contextmanager
+def _using(what: str, path: str) -> Iterator[None]:
+    """Say in words why a file cannot be used; OpenSSL does not say it of a missing one.
+
+    Raises:
+        LocalProtocolError: It cannot be.
+    """
+    try:
+        with open(path, "rb"):
+            pass
+        yield
+    except (SSL.Error, OSError, ValueError) as error:
+        raise LocalProtocolError(f"cannot use {what}: {file_problem(error)}") from error

@@ -29,7 +29,7 @@ from sipuac.transport.interfaces import IFlow
 from sipuac.ua.attempts import NextAttempt, RetryStep
 from sipuac.ua.authenticator import Authenticator
 from sipuac.ua.call_report import CallReport, Observer
-from sipuac.ua.credentials import CredentialsSource
+from sipuac.ua.credentials import CredentialsSource, no_credentials
 from sipuac.ua.endpoint import Endpoint
 from sipuac.ua.interfaces import IInviteDelegate
 from sipuac.ua.invitation import Invitation
@@ -178,10 +178,9 @@ class CallSetup:
         )
         steps: list[RetryStep] = [Rules(self._rules()), redirects]
         identity = self.caller.identity
-        authenticator = None
-        if self.credentials is not None:
-            make_cnonce = self.endpoint.identifiers.cnonce
-            authenticator = Authenticator(self.credentials, make_cnonce)
+        authenticator = Authenticator(
+            self.credentials or no_credentials, self.endpoint.identifiers.cnonce
+        )
         return Retries(self.endpoint, identity, steps, reporter.report, authenticator)
 
     def _rules(self) -> list[RetryRule]:

@@ -14,7 +14,7 @@ from twisted.internet.defer import CancelledError, Deferred, fail
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
-from sipuac.errors import ParseError, TransportFailed, Unreachable
+from sipuac.errors import ParseError, ResolutionFailed, TransportFailed, Unreachable
 from sipuac.resolver import IResolver
 from sipuac.syntax.destination import Destination
 from sipuac.syntax.message import Response
@@ -186,6 +186,9 @@ class Candidates:
         return self.has_more and not self._has_response
 
     def _take_all(self, found: Sequence[Destination]) -> None:
+        if not found:
+            # A resolver of the application's own; ours fails instead.
+            raise ResolutionFailed("the resolver found no server")
         health = self._finder.health
         near = self._near
         if near is not None:

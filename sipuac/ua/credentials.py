@@ -137,6 +137,10 @@ def credentials_by_realm(known: Mapping[str, Credentials]) -> CredentialsSource:
     return source
 
 
+def no_credentials(realm: str, method: str, uri: str) -> None:
+    """A source that has none; who is challenged is told for which realm."""
+
+
 def fixed_credentials(credentials: Credentials) -> CredentialsSource:
     """A source with the same credentials for every realm.
 

@@ -6,7 +6,6 @@ leaves in the order in which it was asked for, so that no BYE overtakes an ACK.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -36,24 +35,25 @@ class _Way:
         self.next_hop: Uri | None = None
         self.flow: IFlow | None = None
         self.connecting: Deferred[Any] | None = None
-        self.waiting: deque[tuple[Uri, Sender, Refused]] = deque()
+        # Hardly ever more than an ACK and a BYE; an empty deque takes 600 octets.
+        self.waiting: list[tuple[Uri, Sender, Refused]] = []
         # ACKs that there was no way for.
-        self.unsent: list[_Ack] = []
+        self.unsent: tuple[_Ack, ...] = ()
 
     def refuse(self, error: Unreachable) -> None:
         """There is no way for the first one that waits."""
-        self.waiting.popleft()[2](error)
+        self.waiting.pop(0)[2](error)
 
 
 class _Ack:
-    """The ACK of one 2xx, before and after it has left."""
+    """The ACK of one 2xx: as it was made, and from when it has left, as it was sent."""
 
-    __slots__ = ("ack", "is_waiting", "next_hop", "sent")
+    __slots__ = ("ack", "is_sent", "is_waiting", "next_hop")
 
     def __init__(self, ack: Request, next_hop: Uri) -> None:
         self.ack = ack
         self.next_hop = next_hop
-        self.sent: Request | None = None
+        self.is_sent = False
         self.is_waiting = False
 
 
@@ -117,14 +117,16 @@ class DialogFlows:
     def _send_kept_ack(self, branch: str, kept: _Ack, refused: Refused) -> None:
         def send(flow: IFlow) -> None:
             kept.is_waiting = False
-            if kept.sent is None:
-                kept.sent = self._endpoint.send_ack(kept.ack, flow)
+            if kept.is_sent:
+                self._endpoint.repeat_ack(kept.ack, flow)
             else:
-                self._endpoint.repeat_ack(kept.sent, flow)
+                kept.ack = self._endpoint.send_ack(kept.ack, flow)
+                kept.is_sent = True
 
         def not_sent(error: Unreachable) -> None:
             kept.is_waiting = False
-            self._ways[branch].unsent.append(kept)
+            way = self._ways[branch]
+            way.unsent = (*way.unsent, kept)
             refused(error)
 
         kept.is_waiting = True
@@ -157,8 +159,9 @@ class DialogFlows:
             if flow is None:
                 self._connect(way, next_hop)
                 continue
-            way.waiting.popleft()
-            self._send_unsent(way, flow)
+            way.waiting.pop(0)
+            if way.unsent:
+                self._send_unsent(way, flow)
             try:
                 sender(flow)
             except Unreachable as error:
@@ -168,14 +171,15 @@ class DialogFlows:
 
     def _send_unsent(self, way: _Way, flow: IFlow) -> None:
         """Now there is a way: a BYE must not go before the ACK that had none."""
-        unsent, way.unsent = way.unsent, []
+        unsent, way.unsent = way.unsent, ()
         for kept in unsent:
             if kept.sent is not None or kept.is_waiting:
                 continue
             try:
                 kept.sent = self._endpoint.send_ack(kept.ack, flow)
             except (Unreachable, LocalProtocolError):
-                way.unsent.append(kept)  # its 2xx comes again, or the next request goes
+                # Its 2xx comes again, or the next request goes.
+                way.unsent = (*way.unsent, kept)
 
     def _known_flow(self, way: _Way, next_hop: Uri) -> IFlow | None:
         flow = way.flow

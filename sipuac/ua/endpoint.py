@@ -269,11 +269,12 @@ class Endpoint:
             transactions. Cancelling it stops the waiting, not the transaction.
         """
         waiter = FinalResponse()
+        answered = waiter.deferred()
         try:
             self.start_client(request, flow, waiter)
         except SipError as error:
-            waiter.deferred.errback(error)
-        return waiter.deferred
+            answered.errback(error)
+        return answered
 
     def send_ack(self, ack: Request, flow: IFlow) -> Request:
         """Send the ACK of a 2xx straight to the transport (RFC 3261 13.2.2.4).

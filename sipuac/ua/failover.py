@@ -69,8 +69,9 @@ def request_any(
             flow: IFlow = yield candidates.next_flow()
             answers = _Answers(candidates)
             request = build(flow)
+            answered = answers.deferred()
             endpoint.start_client(request, flow, answers)
-            response: Response = yield answers.deferred
+            response: Response = yield answered
         except Unreachable as error:
             if candidates.may_go_on(error):
                 continue

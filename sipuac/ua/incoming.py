@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.defer import TimeoutError as TookTooLong
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -23,6 +24,9 @@ from sipuac.ua.endpoint import Endpoint, ServerTransaction
 from sipuac.ua.interfaces import IRequestHandler
 
 _log = Logger()
+
+#: Seconds that a policy has; whoever called has given up by then (RFC 3261 timer C).
+PATIENCE = 180.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +97,7 @@ class IncomingInvites:
         deciding: Deferred[Any] = maybeDeferred(self._policy, request)
         if not deciding.called:
             self._thinking[key] = deciding
+            deciding.addTimeout(PATIENCE, self._endpoint.clock)
             transaction.respond(response_to(request, 180, to_tag=tag))
         is_later = not deciding.called
         deciding.addBoth(self._decided, request, transaction, tag, is_later=is_later)
@@ -114,6 +119,8 @@ class IncomingInvites:
 
     @staticmethod
     def _response(request: Request, tag: str, result: Any) -> Response:
+        if isinstance(result, Failure) and result.check(TookTooLong):
+            return response_to(request, 480, to_tag=tag)
         if isinstance(result, Failure):
             _log.failure("the policy for incoming calls failed", result)
             return response_to(request, 500, to_tag=tag)

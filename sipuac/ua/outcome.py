@@ -28,7 +28,8 @@ class Outcome(Generic[_T]):
         self.is_set = False
         self._result: _T | None = None
         self._error: BaseException | None = None
-        self._waiting: list[Deferred[_T]] = []
+        # None where nobody waits: a call has four of these, and keeps them for long.
+        self._waiting: list[Deferred[_T]] | None = None
         self._on_cancel = on_cancel
 
     def deferred(self) -> Deferred[_T]:
@@ -36,6 +37,8 @@ class Outcome(Generic[_T]):
         asked: Deferred[_T] = Deferred(self._cancelled)
         if self.is_set:
             self._fire(asked)
+        elif self._waiting is None:
+            self._waiting = [asked]
         else:
             self._waiting.append(asked)
         return asked
@@ -43,7 +46,7 @@ class Outcome(Generic[_T]):
     def _cancelled(self, deferred: Deferred[_T]) -> None:
         # Set means that it is about to fire, after others that were asked for before
         # it: then there is nothing left to cancel.
-        if not self.is_set:
+        if not self.is_set and self._waiting is not None:
             self._waiting.remove(deferred)
             if self._on_cancel is not None:
                 self._on_cancel()
@@ -63,8 +66,8 @@ class Outcome(Generic[_T]):
     def _set(self) -> None:
         self.is_set = True
         self._on_cancel = None
-        waiting, self._waiting = self._waiting, []
-        for deferred in waiting:
+        waiting, self._waiting = self._waiting, None
+        for deferred in waiting or ():
             # One that was asked for earlier may have cancelled this one.
             if not deferred.called:
                 self._fire(deferred)

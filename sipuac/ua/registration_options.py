@@ -22,12 +22,16 @@ def registration_options(
 ) -> RegistrationOptions:
     """Options of a registration; see `RegistrationOptions` for what they mean.
 
+    Where no registrar is named it is the domain of the address, at the port and over
+    the transport that its URI may say: To and From cannot have these.
+
     Raises:
         LocalProtocolError: One of them cannot be.
     """
+    identity = parse_identity(address)
     options = RegistrationOptions(
-        parse_identity(address),
-        registrar=None if registrar is None else _registrar(registrar),
+        identity,
+        registrar=_own_domain(address) if registrar is None else _registrar(registrar),
         contacts=tuple(_contact(text) for text in contacts),
         expires=expires,
         instance=instance,
@@ -35,6 +39,11 @@ def registration_options(
     )
     options.check()
     return options
+
+
+def _own_domain(address: str) -> SipUri | None:
+    uri = NameAddress.parse(address).uri
+    return uri.request_target() if isinstance(uri, SipUri) else None
 
 
 def _registrar(text: str) -> SipUri:

@@ -173,14 +173,15 @@ class ClientTransaction(TransactionDriver):
             where there can be no CANCEL.
         """
         waiter = FinalResponse()
+        answered = waiter.deferred()
         try:
             cancel = cancel_of(self.request, headers)
             if flow is None or self.flow.is_open:
                 flow = self.flow
             self._endpoint.start_as_is(cancel, flow, waiter)
         except LocalProtocolError as error:
-            waiter.deferred.errback(error)
-        return waiter.deferred
+            answered.errback(error)
+        return answered
 
     def start(self) -> None:
         """See `TransactionDriver`; what is too large for UDP needs a connection."""
@@ -354,31 +355,40 @@ class ServerTransaction(TransactionDriver):
 class FinalResponse:
     """A transaction user that wants nothing but the final response.
 
-    Attributes:
-        deferred: Fires with it, or fails with `Unreachable`; cancelling it stops the
-            waiting, not the transaction.
+    Its transaction keeps it for as long as it absorbs repeated responses; the Deferred,
+    and what hangs on it, goes when it has fired.
     """
 
-    __slots__ = ("_is_done", "deferred")
+    __slots__ = ("_waiting",)
 
     def __init__(self) -> None:
-        self._is_done = False
-        self.deferred: Deferred[Response] = Deferred(self._stop_waiting)
+        self._waiting: Deferred[Response] | None = None
+
+    def deferred(self) -> Deferred[Response]:
+        """To be asked for once, before the request is sent.
+
+        Returns:
+            A Deferred that fires with the final response, or fails with `Unreachable`;
+            cancelling it stops the waiting, not the transaction.
+        """
+        self._waiting = Deferred(self._stop_waiting)
+        return self._waiting
 
     def _stop_waiting(self, deferred: Deferred[Response]) -> None:
-        self._is_done = True
+        self._waiting = None
 
     def response_received(self, response: Response) -> None:
         """See `IClientTransactionUser`."""
-        if response.is_final and not self._is_done:
-            self._is_done = True
-            self.deferred.callback(response)
+        waiting = self._waiting
+        if waiting is not None and response.is_final:
+            self._waiting = None
+            waiting.callback(response)
 
     def transaction_failed(self, error: Unreachable) -> None:
         """See `IClientTransactionUser`."""
-        if not self._is_done:
-            self._is_done = True
-            self.deferred.errback(error)
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None:
+            waiting.errback(error)
 
     def transaction_terminated(self) -> None:
         """See `IClientTransactionUser`."""

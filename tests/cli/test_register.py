@@ -120,6 +120,19 @@ class RegisterTests(CommandTestCase):
         first = self.printed()[0]
         self.assertEqual(first["event"], "registration-failed")
         self.assertEqual(first["message"], "the registrar answered 403 Forbidden")
+        # No other attempt follows, and nothing was bound that could be removed.
+        self.assertIsNone(first["retry"])
+        self.assertEqual(len(self.printed()), 1)
+
+    def test_challenged(self) -> None:
+        """Who has no password is told for what realm it is asked."""
+        finished = self.make().run()
+        self.answer(401, ("WWW-Authenticate", 'Digest realm="here", nonce="n"'))
+        self.assertEqual(self.successResultOf(finished), 5)
+        (entry,) = self.printed()
+        self.assertEqual(
+            entry["message"], "401 Unauthorized: no credentials for realm 'here'"
+        )
 
     def test_unreachable(self) -> None:
         """Silence ends it with 6."""
@@ -144,6 +157,17 @@ class RegisterTests(CommandTestCase):
         self.assertIn("expires=0", self.sent()[-1].get("Contact"))
         self.answer()
         self.assertEqual(self.successResultOf(finished), 1)
+
+    def test_words_of_a_failure(self) -> None:
+        """A failure that ends it announces no other attempt."""
+        registration = RegistererService()
+        registration.setServiceParent(self.service)
+        output = Lines(self.stdout, is_json=False)
+        command = OneShotRegistration(self.reactor, self.service, registration, output)
+        command.run()
+        self.answer(403)
+        (line,) = self.stdout.getvalue().splitlines()
+        self.assertTrue(line.endswith("answered 403 Forbidden"), line)
 
     def test_words(self) -> None:
         """Without --json the same in words."""
@@ -266,6 +290,7 @@ class OptionsTests(SynchronousTestCase):
         """One line says what is wrong."""
         for arguments, words in (
             ([], "--from is missing"),
+            (["sip:a@b"], "what to register goes after --from"),
             (["--from=tel:+1"], "only a sip or sips URI"),
             (["--from=sip:a@b", "--expires=x"], "--expires: 'x' is not a whole number"),
             (["--from=sip:a@b", "--expires=0"], "expires of 0 s"),

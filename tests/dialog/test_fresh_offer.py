@@ -64,6 +64,7 @@ class AdoptTests(TalkCase):
         self.offered(1010)
         effects = self.answered(1, 488)
         self.assertEqual(effects[0], Rollback("a"))
+        self.assertEqual(self.of_kind(effects, Rollback), [Rollback("a")])
         self.assertIs(type(self.failure(effects)), InviteForked)
         (sent,) = self.of_kind(effects, SendInDialog)
         self.assertEqual(sent.request.method, "BYE")

@@ -13,6 +13,7 @@ from sipuac.dialog.effects import (
     Rollback,
     SendAck,
 )
+from sipuac.dialog.events import ProtocolWarning
 from sipuac.effects import StartTimer, StopTimer
 from tests.dialog.messages import because, bye, peer_request
 from tests.dialog.talk import MEDIA, RETRY, STOP_MEDIA, THEIRS, TalkCase, ack_of, limit
@@ -54,6 +55,9 @@ class DisagreementTests(TalkCase):
         )
         effects = self.set.reinvite_response(1, said)
         self.assertEqual(self.of_kind(effects, SendAck), ack_of(2)[:1])
+        (warning,) = self.events(effects, ProtocolWarning)
+        assert isinstance(warning, ProtocolWarning)
+        self.assertIn("cannot be read", warning.message)
         self.assert_ended("the 2xx brought no answer", *effects)
 
     def test_media_refuses(self) -> None:

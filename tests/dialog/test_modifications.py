@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sipuac.dialog.effects import (
     ApplyAnswer,
+    ForgetAck,
     MakeOffer,
     RepeatAck,
     RequestDone,
@@ -146,6 +147,25 @@ class HoldTests(TalkCase):
         self.assertEqual(self.answered(1, 200, THEIRS), [RepeatAck("a", 2)])
         self.set.media_applied("a")
         self.assertEqual(self.answered(1, 200, THEIRS), [RepeatAck("a", 2)])
+        self.assertEqual(self.set.fire(limit(1)), [ForgetAck("a", 2)])
+        self.assertEqual(self.answered(1, 200, THEIRS), [])
+
+    def test_a_preview(self) -> None:
+        """A description in an unreliable response previews the answer, and is it where
+        the 2xx does not repeat it (6337-3.1.1-a).
+        """
+        self.ask()
+        self.offered(1002)
+        self.answered(1, 183, described(2002, 2))
+        effects = self.answered(1, 200)
+        self.assertIn(ApplyAnswer("a", described(2002, 2)), effects)
+
+    def test_it_allows_update(self) -> None:
+        """What the peer allows is read in every response (3311-4-a)."""
+        self.ask()
+        self.offered(1002)
+        self.answered(1, 488, None, ("Allow", "INVITE, UPDATE"))
+        self.assertEqual(self.set.refresh("a", 2), [update(2, 3)])
 
     def test_early_answers(self) -> None:
         """A reliable provisional response gets its PRACK and may bring the answer and a

@@ -11,6 +11,7 @@ from sipuac.dialog.effects import (
     Reply,
     Report,
     Rollback,
+    SendInDialog,
 )
 from sipuac.dialog.events import ModificationFailed, ProtocolWarning
 from sipuac.dialog.session_state import SessionState
@@ -84,6 +85,28 @@ class InviteTests(TalkCase):
         self.assertEqual(effects, [*STOP_REPEATING, ApplyAnswer("a", NEW), START_MEDIA])
         effects = self.set.media_applied("a")
         self.assertEqual(effects, [STOP_MEDIA, *told(offer, NEW, "remote")])
+
+    def test_the_turn_of_ours(self) -> None:
+        """A modification of ours waits until the media has the answer in the ACK."""
+        self.comes("INVITE")
+        self.offered(1002)
+        self.comes("ACK", 1, NEW)
+        self.assertEqual(self.ask(), [])
+        effects = self.set.media_applied("a")
+        self.assertEqual(effects[-2:], [MakeOffer("a", False), START_MEDIA])
+
+    def test_the_turn_of_ours_after_a_refusal(self) -> None:
+        """It waits no longer where the peer's is refused."""
+        self.comes("INVITE", 1, NEW)
+        self.assertEqual(self.ask(), [])
+        effects = self.set.media_refused("a", "no codec")
+        self.assertEqual(effects[-2:], [MakeOffer("a", False), START_MEDIA])
+
+    def test_it_allows_update(self) -> None:
+        """An Allow in a request of the peer counts as one in a response (3311-4-a)."""
+        self.comes("UPDATE", 1, None, ("Allow", "INVITE, UPDATE"))
+        (sent,) = self.of_kind(self.set.refresh("a", 1), SendInDialog)
+        self.assertEqual(sent.request.method, "UPDATE")
 
     def test_the_target(self) -> None:
         """The Contact of the request is the new target when its 2xx goes out, and not

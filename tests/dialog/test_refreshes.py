@@ -131,6 +131,18 @@ class RefresherTests(TalkCase):
         effects = self.answered(2, 422, None, ("Min-SE", "300"), cseq=3)
         self.assertEqual(self.failure_of(effects).status, 422)
 
+    def test_too_small_without_end(self) -> None:
+        """Eight times is enough, however much more is demanded each time."""
+        self.ask()
+        for number in range(1, 9):
+            self.offered(1002)
+            demanded = ("Min-SE", str(200 + number))
+            effects = self.answered(number, 422, None, demanded, cseq=number + 1)
+            self.assertEqual(effects[-1], START_MEDIA)
+        self.offered(1002)
+        effects = self.answered(9, 422, None, ("Min-SE", "999"), cseq=10)
+        self.assertEqual(self.failure_of(effects).status, 422)
+
     def test_lost(self) -> None:
         """If the session refresh request transaction times out or generates a 408 or
         481, the UAC sends a BYE (4028-10-a).

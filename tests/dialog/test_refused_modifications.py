@@ -110,6 +110,38 @@ class RefusedTests(TalkCase):
                 self.failure_of(self.answered(1, 500, None, *rows)).status, 500
             )
 
+    def test_back_to_what_is_in_force(self) -> None:
+        """After a refusal the description in force is offered as it is, version and all
+        (3264-8-a).
+        """
+        self.hold()
+        self.answered(1, 488)
+        self.ask(2)
+        self.assertEqual(self.offered(1000)[-1], re_invite(2, 3, OURS))
+
+    def test_later_is_another_matter(self) -> None:
+        """Retry-After of another refusal is for the application to follow."""
+        for status in (480, 503, 600):
+            self.call()
+            self.hold()
+            effects = self.answered(1, status, None, ("Retry-After", "5"))
+            self.assertEqual(self.failure_of(effects).status, status)
+
+    def test_the_version_after_a_refusal_and_an_answer(self) -> None:
+        """Each description of ours has a version above all before it, whether they were
+        offers or answers (3264-8-a).
+        """
+        self.hold()
+        self.answered(1, 488)
+        self.comes("INVITE", 1, described(2002, 2))
+        effects = self.set.answer_made("a", described(1004))
+        (reply,) = self.of_kind(effects, Reply)
+        self.assertEqual(reply.response.body, described(1004, 3).render())
+        self.comes("ACK", 1)
+        self.ask(2)
+        effects = self.offered(1006)
+        self.assertEqual(effects[-1], re_invite(2, 3, described(1006, 4)))
+
     def test_what_ends_the_call(self) -> None:
         """481, 408 and no response at all end the dialog by BYE, and so does what RFC
         5057 says (3261-14.1-b, 3261-12.2.1.2-b).

@@ -11,8 +11,10 @@ from typing import Literal
 from tests.integration.baresip_log import parse_trace
 from tests.integration.certificates import make_certificates
 from tests.integration.peers import (
+    DOMAIN,
     HOST,
     Callee,
+    Kamailio,
     Process,
     free_port,
     is_bound,
@@ -49,6 +51,8 @@ class Baresip(Callee):
         answer: AnswerMode = "auto",
         *,
         has_audio: bool = False,
+        registrar: Kamailio | None = None,
+        name_server: tuple[str, int] | None = None,
     ) -> None:
         """Start it.
 
@@ -58,6 +62,9 @@ class Baresip(Callee):
             answer: What it does with a call: "manual" rings, "early" rings with early
                 media, both until `accept`; "auto" answers.
             has_audio: Whether it sends audio.
+            registrar: Where Bob registers with it, over TLS; None for nowhere.
+            name_server: Whom it asks for all names: it reads no file of hosts. None for
+                the name servers of the system.
         """
         folder.mkdir()
         self.transport = transport
@@ -90,8 +97,17 @@ class Baresip(Callee):
             *(f"module_app {name}" for name in _APPLICATIONS),
             f"ctrl_tcp_listen {HOST}:{self._control_port}",
         ]
+        account = f"<sip:phone@{HOST}>;regint=0"
+        if registrar is not None:
+            lines.append(f"sip_cafile {registrar.ca_file}")
+            account = (
+                f'<sip:bob@{DOMAIN}>;regint=60;auth_user=bob;auth_pass="secret of bob";'
+                f'outbound="sip:{HOST}:{registrar.tls_port};transport=tls"'
+            )
+        if name_server is not None:
+            lines.append("dns_server {}:{}".format(*name_server))
+        account += f";answermode={answer};audio_codecs=PCMU"
         (folder / "config").write_text("\n".join(lines) + "\n", "utf-8")
-        account = f"<sip:phone@{HOST}>;regint=0;answermode={answer};audio_codecs=PCMU"
         (folder / "accounts").write_text(account + "\n", "utf-8")
         self._process = Process(
             [program_path("baresip"), "-f", str(folder), "-s"], folder

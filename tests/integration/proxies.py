@@ -19,7 +19,13 @@ from tests.integration.peers import (
 from tests.integration.processes import Program
 from tests.integration.registrations import SippRegistration
 
-CHALLENGER = {"ALGORITHM": "MD5", "NEXT": "", "NONCE_SECONDS": "300", "IPV6": "# "}
+CHALLENGER = {
+    "ALGORITHM": "MD5",
+    "NEXT": "",
+    "NONCE_SECONDS": "300",
+    "IPV6": "# ",
+    "ADVERTISE": "",
+}
 """Values of challenger.cfg where a test asks for no others."""
 
 REGISTRAR = {"ALGORITHM": "MD5", "QOP": "auth", "VERIFY": "0"}

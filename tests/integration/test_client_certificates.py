@@ -74,8 +74,8 @@ class ClientCertificateTests(ProxyCase):
         self.assertIn("verified", await self.ended(query))
         self.check_no_complaints()
 
-    async def refused(self, *shown: str) -> None:
-        """Nothing goes through, and the words say why."""
+    async def refused(self, why: str, *shown: str) -> None:
+        """Nothing goes through, and the words say why (3261-26.3.1-a)."""
         kamailio = await self.asking_registrar()
         for command in (
             ("call", "sip:bob@localhost"),
@@ -83,26 +83,33 @@ class ClientCertificateTests(ProxyCase):
             ("options", "sips:localhost"),
         ):
             program = self.sipuac(*command, *self.options(kamailio, *shown))
-            await self.ended(program, 6)
+            self.assertIn(why, await self.ended(program, 6))
         (phone,) = self.phones
         self.assertEqual(phone.received(), [])
         self.assertNotIn("over tls", kamailio.output)
 
     async def test_missing(self) -> None:
         """Without one there is no connection; the call ends, it does not hang."""
-        await self.refused()
+        await self.refused("TLS failed: the peer requires a certificate of ours")
 
     async def test_of_another_authority(self) -> None:
         """Nor with one that Kamailio does not trust."""
         ours = self.certificate(authority("another authority"))
         shown = ("--tls-cert", ours.certificate, "--tls-key", ours.private_key)
-        await self.refused(*shown)
+        await self.refused("TLS failed: the peer does not trust the issuer of", *shown)
 
     async def test_service_survives(self) -> None:
-        """A service that is refused fails each call, and goes on."""
+        """A service that is refused fails each call, and goes on; the one that has the
+        certificate later is let in.
+        """
         kamailio = await self.asking_registrar()
         service = self.alice(kamailio)
         for _ in range(3):
             call = service.call("sip:bob@localhost")
             await self.failure_of(call, TransportFailed)
-        assert service.endpoint is not None
+        ours = self.certificate(self.clients)
+        other = self.alice(
+            kamailio, tls_cert=ours.certificate, tls_key=ours.private_key
+        )
+        await (await other.call("sip:bob@localhost")).bye()
+        self.check(self.phones[0], "INVITE", "ACK", "BYE")

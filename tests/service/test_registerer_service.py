@@ -87,6 +87,26 @@ class RegistererServiceTests(SynchronousTestCase):
         self.successResultOf(stopping)
         self.assertEqual(self.reactor.getDelayedCalls(), [])
 
+    def test_port_of_the_address(self) -> None:
+        """The port of the address says where its registrar is; in To and From it does
+        not stand (3261-10.2-a).
+        """
+        service = InviterService(
+            "sip:caller@192.0.2.5:5070", reactor=self.reactor, bind="192.0.2.1"
+        )
+        for address, port in ((None, 5070), ("sip:other@192.0.2.5:5080", 5080)):
+            RegistererService(address).setServiceParent(service)
+            service.startService()
+            request = self.sent()[-1]
+            self.assertEqual(request.uri_text, f"sip:192.0.2.5:{port}")
+            self.assertNotIn(str(port), request.get("To") + request.get("From"))
+            written = self.protocol.transport.written[-1]
+            self.assertEqual(written[1], ("192.0.2.5", port))
+            stopping = service.stopService()
+            assert stopping is not None
+            self.reactor.pump([1] * 60)
+            self.successResultOf(stopping)
+
     def test_restart(self) -> None:
         """A service that was stopped registers again when it is started again."""
         self.add()
@@ -137,6 +157,23 @@ class RegistererServiceTests(SynchronousTestCase):
         self.reactor.pump([1] * 60)
         self.successResultOf(stopping)
 
+    def test_service_route_ends_with_it(self) -> None:
+        """Calls that go on when the registration is stopped do not take its way, also
+        where the registrar is silent (3608-6.1-a).
+        """
+        child = self.add(drain=3.0)
+        self.service.startService()
+        self.answer(200, ("Service-Route", "<sip:192.0.2.7;lr>"))
+        inviter = self.service.inviter
+        assert inviter is not None
+        self.assertEqual(len(inviter.service_routes), 1)
+        stopping = child.stopService()
+        assert stopping is not None
+        self.reactor.pump([1] * 4)
+        self.successResultOf(stopping)
+        self.assertEqual(inviter.service_routes, ())
+        self.service.stopService()
+
     def test_service_route_of_another(self) -> None:
         """The way of another address-of-record is not that of our calls."""
         self.add("sip:other@192.0.2.5")
@@ -162,6 +199,22 @@ class RegistererServiceTests(SynchronousTestCase):
         stopping = self.service.stopService()
         assert stopping is not None
         self.answer()
+        self.successResultOf(stopping)
+
+    def test_port(self) -> None:
+        """An address with a port says where its registrar is; To and From have none
+        (RFC 3261 table 1).
+        """
+        self.add("sip:caller@192.0.2.5:5070")
+        self.service.startService()
+        (request,) = self.sent()
+        self.assertEqual(request.uri_text, "sip:192.0.2.5:5070")
+        self.assertEqual(str(request.to.uri), "sip:caller@192.0.2.5")
+        written = self.protocol.transport.written[-1]
+        self.assertEqual(written[1], ("192.0.2.5", 5070))
+        stopping = self.service.stopService()
+        assert stopping is not None
+        self.reactor.pump([1] * 60)
         self.successResultOf(stopping)
 
     def test_what_cannot_be(self) -> None:

@@ -38,7 +38,7 @@ class CredentialsTests(SynchronousTestCase):
     def test_refused(self) -> None:
         """What is of no use is one line that names the option, and no secret."""
         for arguments, start in (
-            (("1001", None, ALICE), "--auth-user is of no use"),
+            (("1001", None, ALICE), "--auth-user needs a --password-file"),
             (("", self.file(), ALICE), "--password-file needs"),
             (
                 (None, self.file(), parse_uri("sip:example.com")),
@@ -53,3 +53,18 @@ class CredentialsTests(SynchronousTestCase):
             self.assertTrue(str(error).startswith(start), str(error))
             self.assertNotIn("secret", str(error))
             self.assertNotIn("\n", str(error))
+
+
+class TargetTests(SynchronousTestCase):
+    """The URI to call."""
+
+    def test_without_scheme(self) -> None:
+        """Who leaves the scheme away is told what was meant."""
+        error = self.assertRaises(
+            UsageError, values.target, "bob@example.com", has_proxy=True
+        )
+        self.assertIn("; perhaps 'sip:bob@example.com'?", str(error))
+        error = self.assertRaises(
+            UsageError, values.target, "mailto:bob@example.com", has_proxy=True
+        )
+        self.assertNotIn("perhaps", str(error))

@@ -130,6 +130,17 @@ class ComparisonTests(SynchronousTestCase):
         )
         self.assertIn("b.example", str(error))
 
+    def test_all_names_are_told(self) -> None:
+        """A refusal tells the addresses that it names, and the domains."""
+        shown = certificate(dns("b.example"), address("192.0.2.1"))
+        for wanted in ("a.example", "192.0.2.9"):
+            error = self.assertRaises(TransportFailed, check_identity, shown, wanted)
+            self.assertEqual(
+                str(error),
+                f"the certificate does not name {wanted}; "
+                "it names b.example, 192.0.2.1",
+            )
+
 
 class FileTests(SynchronousTestCase):
     """Keys, certificates and roots come from files, and the files may be bad."""

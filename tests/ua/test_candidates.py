@@ -137,6 +137,12 @@ class OrderTests(CandidatesCase):
         self.failureResultOf(candidates.next_flow(), TransportFailed)
         self.assertEqual(self.servers.asked, 1)
 
+    def test_a_resolver_that_finds_nothing_and_says_so_by_a_list(self) -> None:
+        """A resolver of the application's own may give no server at all."""
+        self.servers.waiting = succeed([])
+        candidates = self.candidates()
+        self.failureResultOf(candidates.next_flow(), ResolutionFailed)
+
     def test_servers_that_are_down(self) -> None:
         """A server that failed is tried last by those who come after, for a while."""
         candidates = self.candidates()

@@ -169,14 +169,18 @@ class InviteTests(ChallengeTestCase):
         self.assert_nothing_left()
 
     def test_nobody_to_ask(self) -> None:
-        """Without any source of credentials nothing is tried."""
+        """Without any source of credentials nothing is tried, and the realm is told."""
         self.inviter = Inviter(
             self.endpoint, "sip:alice@example.invalid", media=self.media
         )
         call = self.invite()
         self.challenge(self.proxy)
         error = self.failureResultOf(call.established, AuthenticationFailed).value
-        self.assertIsNone(error.problem)
+        self.assertIs(error.problem, AuthenticationProblem.NO_CREDENTIALS)
+        self.assertEqual(
+            str(error),
+            "407 Proxy Authentication Required: no credentials for realm 'proxy'",
+        )
         self.assertEqual(len(self.sent()), 1)
         self.assert_nothing_left()
 

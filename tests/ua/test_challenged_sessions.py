@@ -251,6 +251,33 @@ class SlowSessionTests(SlowSourceTestCase):
             self.failureResultOf(asked, TransportFailed, SessionNotModified)
             self.assert_nothing_left()
 
+    def test_rung_twice(self) -> None:
+        """What is sent again has its own limit and its own CANCEL, however long the
+        first one has rung (RFC 3261 section 14.1).
+        """
+        call = self.invite()
+        self.answer(call)
+        outcome = self.successResultOf(call.established).refresh()
+        self.advance()
+        reinvite = self.peer.last("INVITE")
+        self.peer.answer(reinvite, 180)
+        self.advance(20)
+        self.peer.answer(reinvite, 407, headers=self.proxy.challenges())
+        self.advance(20)
+        self.waiting[0].callback(Credentials("alice", "secret"))
+        self.advance()
+        again = self.peer.last("INVITE")
+        self.peer.answer(again, 180)
+        self.advance(33)
+        self.assertEqual(self.peer.methods[-2:], ["INVITE", "CANCEL"])
+        self.assertEqual(self.peer.last("CANCEL").branch, again.branch)
+        self.peer.answer(self.peer.last("CANCEL"), 200)
+        self.peer.answer(again, 487)
+        self.advance()
+        error = self.failureResultOf(outcome, SessionNotModified).value
+        self.assertEqual(error.status, 487)
+        self.end(call)
+
     def test_never(self) -> None:
         """A source that never answers has its limit; then the challenge stands."""
         call, outcome = self.challenged()

@@ -10,7 +10,7 @@ from sipuac.errors import LocalProtocolError
 from sipuac.syntax.destination import Destination
 from sipuac.syntax.message import Request, Response
 from sipuac.ua.admission import AdmissionLimits
-from sipuac.ua.incoming import IncomingInvites, Refusal
+from sipuac.ua.incoming import PATIENCE, IncomingInvites, Refusal
 from tests.ua.peer import HOST, PeerTestCase
 from tests.ua.transaction_users import foreign
 
@@ -108,6 +108,19 @@ class PolicyTests(StrangerTestCase):
         self.send(foreign("CANCEL"))
         self.assertEqual(sorted(self.peer.statuses), [180, 200, 487])
         self.assertEqual(stopped, [deciding])
+        self.acknowledge()
+
+    def test_never(self) -> None:
+        """A policy that never decides has its limit: nobody waits for ever, and no
+        transaction is left.
+        """
+        cancelled: list[object] = []
+        deciding: Deferred[Refusal] = Deferred(cancelled.append)
+        self.decide_by(lambda request: deciding)
+        self.send(foreign("INVITE"))
+        self.advance(PATIENCE)
+        self.assertEqual(self.peer.statuses, [180, 480])
+        self.assertEqual(len(cancelled), 1)
         self.acknowledge()
 
     def test_failures(self) -> None:

@@ -318,6 +318,17 @@ class ChoiceTests(RedirectTestCase):
         self.assertEqual(self.carol.methods, [])
         self.assert_nothing_left()
 
+    def test_it_gives_up(self) -> None:
+        """Whoever cancels his own choice has made none: the call fails at once."""
+        asked: Deferred[Any] = Deferred()
+        call = self.invite(follow_redirects=lambda response, uris: asked)
+        self.redirect(CAROL)
+        asked.cancel()
+        self.advance()
+        self.failureResultOf(call.established, Redirected)
+        self.assertEqual(len(self.flushLoggedErrors()), 1)
+        self.assert_nothing_left()
+
     def test_it_takes_its_time(self) -> None:
         """A Deferred is waited for, and cancelled with the call."""
         cancelled: list[object] = []
