@@ -173,10 +173,11 @@ class DialogFlows:
         """Now there is a way: a BYE must not go before the ACK that had none."""
         unsent, way.unsent = way.unsent, ()
         for kept in unsent:
-            if kept.sent is not None or kept.is_waiting:
+            if kept.is_sent or kept.is_waiting:
                 continue
             try:
-                kept.sent = self._endpoint.send_ack(kept.ack, flow)
+                kept.ack = self._endpoint.send_ack(kept.ack, flow)
+                kept.is_sent = True
             except (Unreachable, LocalProtocolError):
                 # Its 2xx comes again, or the next request goes.
                 way.unsent = (*way.unsent, kept)
