@@ -228,9 +228,13 @@ class Ledger(Edge):
                 dialog.bye_at = self.now
 
     def _note_invite(self, invite: WireMessage) -> None:
-        # A callee without a tag has re-INVITEs without one.
+        # A callee without a tag has re-INVITEs without one, to its Contact.
         known = self.dialogs.get((invite.call_id, invite.to_tag))
-        is_initial = known is None or known.success_at is None
+        earlier = self.first_invites.get(invite.call_id, [])
+        is_again = not invite.to_tag and any(
+            one.invite.uri == invite.uri for one in earlier
+        )
+        is_initial = is_again or known is None or known.success_at is None
         facts = InviteFacts(invite, self.now, is_initial=is_initial)
         self.invites[invite.branch] = facts
         if is_initial:

@@ -63,6 +63,8 @@ class Standing(Invariant):
         call, plan = user.invitation, user.plan
         if call is None or call.state != "Establishing" or plan.reactions:
             return False
+        if "end-branch" in user.done:
+            return False
         if self.ledger.first_invites[call.call_id][-1] is not facts:
             return False
         # Early media may have spent the one offer on another dialog.
