@@ -352,10 +352,11 @@ REGISTRATION = Model(
         registration.State.REGISTERED: "It is kept up for as long as its user likes.",
     },
     certain={
-        state: dict.fromkeys(
-            (_R.BOUND, _R.FAILED, _R.STILL_BOUND),
-            "Each REGISTER is answered or times out.",
-        )
+        state: {
+            event: "Each REGISTER is answered or times out."
+            for event in (_R.BOUND, _R.FAILED, _R.STILL_BOUND)
+            if event in Registration.transitions[state]
+        }
         for state in _SENT
     },
     overtaken={
