@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 PACKAGE = Path(__file__).resolve().parent.parent / "sipuac"
 
-GROUND = frozenset({"errors", "machine", "effects"})
+GROUND = frozenset({"errors", "machine", "effects", "on_demand"})
 BELOW_UA = GROUND | {
     "syntax",
     "sdp",
@@ -30,6 +30,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "_version": frozenset(),
     "errors": frozenset(),
     "machine": frozenset(),
+    "on_demand": frozenset(),
     "syntax": frozenset({"errors"}),
     "effects": frozenset({"errors", "syntax"}),
     "sdp": frozenset({"errors", "machine"}),

@@ -214,7 +214,9 @@ class Attempt:
         if not self._is_resolved:
             self._is_resolved = True
             self._outbox.emit(Resolved())
-        is_idle = self._set.reinvites.is_idle
-        if self.is_over and is_idle and self.phase is not Phase.FORGOTTEN:
+        if not self.is_over or self.phase is Phase.FORGOTTEN:
+            return
+        reinvites = type(self._set).reinvites.made(self._set)
+        if reinvites is None or reinvites.is_idle:
             self.phase = Phase.FORGOTTEN
             self._outbox.emit(Forget())

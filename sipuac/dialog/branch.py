@@ -24,6 +24,7 @@ from sipuac.dialog.reliable import ReliableOrder
 from sipuac.dialog.session_state import SessionMachine, SessionState
 from sipuac.dialog.session_timer import SessionTimer
 from sipuac.machine import Transitions, step
+from sipuac.on_demand import OnDemand
 from sipuac.sdp.description import SessionDescription
 from sipuac.sdp.exchange import Exchange
 from sipuac.syntax.message import Message
@@ -105,6 +106,7 @@ class Branch:
     """
 
     __slots__ = (
+        "_under_way",
         "allows_update",
         "bye_number",
         "contact",
@@ -126,7 +128,6 @@ class Branch:
         "status",
         "tag",
         "timer",
-        "under_way",
     )
 
     # fmt: off
@@ -175,12 +176,18 @@ class Branch:
         self.is_bye_confirmed = False
         self.is_unwanted = False
         self.allows_update = False
-        self.under_way = UnderWay()
         self.timer: SessionTimer | None = None
         self.end_reason: str | None = None
         self.contact: str | None = None
         self.status = 0
         self.fate = "ringing"
+
+    under_way = OnDemand(lambda branch: UnderWay())
+
+    @property
+    def is_changing(self) -> bool:
+        """Whether its session was ever changed, or something waits to change it."""
+        return Branch.under_way.made(self) is not None
 
     def handle(self, event: BranchEvent) -> None:
         """Move, where the event means something in this state."""

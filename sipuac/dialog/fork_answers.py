@@ -36,7 +36,7 @@ class ForkAnswers:
     def answered(self, branch: Branch, response: Response, is_new: bool) -> None:
         """A first 2xx came in a dialog, with everything that makes a call."""
         forks = self._forks
-        forks.vigil.drop(branch)
+        forks.drop_held(branch)
         if self._set.calls.is_refused_unfit(branch):
             return
         view = forks.counsel.view_of(branch)
@@ -109,7 +109,7 @@ class ForkAnswers:
     ) -> None:
         """The call is this one, with the media or with a fresh offer for it."""
         forks = self._forks
-        newcomers = [self._set.branches[tag] for tag in forks.vigil.stop()]
+        newcomers = [self._set.branches[tag] for tag in forks.stop_watching()]
         self._grace.forget()
         self._set.calls.take(branch, response)
         if is_adopted:
