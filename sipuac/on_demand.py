@@ -35,9 +35,7 @@ class OnDemand(Generic[_Part]):
     @overload
     def __get__(self, instance: object, owner: type) -> _Part: ...
 
-    def __get__(
-        self, instance: object | None, owner: type
-    ) -> _Part | OnDemand[_Part]:
+    def __get__(self, instance: object | None, owner: type) -> _Part | OnDemand[_Part]:
         """The part of this object."""
         if instance is None:
             return self

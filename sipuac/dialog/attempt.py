@@ -192,6 +192,13 @@ class Attempt:
             self._set.endings.close_media(branch)
         self._outbox.emit(FailInvite(error, response))
 
+    def be_over(self, error: SipError) -> None:
+        """All calls of this INVITE are over; a 2xx of it may still come."""
+        self.phase = Phase.COMPLETED
+        self.closing = error
+        self.has_failed = True
+        self._set.session.state = SessionState.TERMINATED
+
     def linger_is_over(self) -> None:
         """64*T1 have passed since the first final response."""
         self.is_over = True

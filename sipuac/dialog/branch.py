@@ -214,6 +214,13 @@ class Branch:
         return self.state in (BranchState.GONE, BranchState.ENDED)
 
     @property
+    def can_be_left(self) -> bool:
+        """Whether it is over, and may be begun anew where its 2xx comes after all."""
+        if not self.is_resolved or self.owes_ack:
+            return False
+        return self.is_acked or self.dialog.has_sent_nothing
+
+    @property
     def has_call(self) -> bool:
         """Whether its 2xx has become a call that is not over."""
         return self.state is BranchState.STANDING and self.session is not None

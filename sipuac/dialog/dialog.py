@@ -257,6 +257,11 @@ class Dialog:
         fields.extend(headers)
         return Request(method, target, fields, body)
 
+    @property
+    def has_sent_nothing(self) -> bool:
+        """Whether the INVITE is the only request that we have sent in it."""
+        return self.local_cseq == self._invite_cseq
+
     def is_in_order(self, request: Request) -> bool:
         """Whether the peer's request is newer than all before it (12.2.2).
 

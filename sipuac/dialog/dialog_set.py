@@ -387,6 +387,35 @@ class DialogSet:
         self.reinvites.failed(number, error)
         return self._finish()
 
+    # When all is over
+
+    @property
+    def can_be_left(self) -> bool:
+        """Whether all that can still come is a 2xx, again or of a new dialog.
+
+        A dialog that was not answered and in which we have sent something is not to be
+        left: were it answered after all, its sequence numbers would have to go on.
+        """
+        reinvites = DialogSet.reinvites.made(self)
+        return (
+            self.requests.is_idle
+            and (reinvites is None or reinvites.is_idle)
+            and all(branch.can_be_left for branch in self.branches.values())
+        )
+
+    def be_over(self) -> None:
+        """Begin where another one was left: a 2xx gets ACK and BYE, whoever sends it.
+
+        For a new set of the same INVITE.
+        """
+        self.attempt.be_over(Cancelled("the call is over"))
+
+    def dissolve(self) -> None:
+        """Let go of all parts, which lead back here; it cannot be used any more."""
+        for name in DialogSet.__slots__:
+            if hasattr(self, name):
+                delattr(self, name)
+
     def _stop_changes(self, branch: Branch) -> None:
         """The dialog of this branch is over, or about to be."""
         reinvites = DialogSet.reinvites.made(self)

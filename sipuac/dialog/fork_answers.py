@@ -24,14 +24,17 @@ _NO_FORK = "The request was not to fork"
 class ForkAnswers:
     """What is done about the 2xx of a dialog set."""
 
-    __slots__ = ("_dialog", "_endings", "_forks", "_grace", "_set")
+    __slots__ = ("_dialog", "_endings", "_grace", "_set")
 
     def __init__(self, dialog_set: DialogSet, forks: Forks) -> None:
         self._set = dialog_set
         self._endings = dialog_set.endings
-        self._forks = forks
         self._dialog = forks.dialog
         self._grace = ForkGrace(dialog_set)
+
+    @property
+    def _forks(self) -> Forks:
+        return self._set.forks
 
     def answered(self, branch: Branch, response: Response, is_new: bool) -> None:
         """A first 2xx came in a dialog, with everything that makes a call."""

@@ -83,6 +83,11 @@ class Requests:
         self._outbox.emit(SendReInvite(branch.tag, number, again, dialog.next_hop()))
         return dialog.local_cseq
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether none waits for its end."""
+        return not self._pending
+
     def is_too_late(self, number: int) -> bool:
         """Whether a request that waits must not be sent again: its dialog is over.
 

@@ -6,7 +6,7 @@ has left, cancelling leaves no trace.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,6 +37,7 @@ from sipuac.ua.invite_request import Caller, Fields, build_invite
 from sipuac.ua.media_opener import MediaOpener
 from sipuac.ua.media_work import Modifiers, modified
 from sipuac.ua.redirects import RedirectChooser, Redirects
+from sipuac.ua.remains import Keeper
 from sipuac.ua.retries import Retries, Rules
 
 
@@ -66,14 +67,13 @@ class Listeners:
     Attributes:
         observers: Called with every event.
         delegate: Hears what happens; None for nobody.
-        keep: Called with the call before its INVITE is sent.
-        forget: Called when nothing more is expected of it.
+        keeper: Has the call from before its INVITE is sent until nothing more is
+            expected of it.
     """
 
     observers: Sequence[Observer]
     delegate: IInviteDelegate | None
-    keep: Callable[[Invitation], None]
-    forget: Callable[[Invitation], None]
+    keeper: Keeper
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,11 +129,11 @@ class CallSetup:
             invite = self._invite(offer, flow)
             first = NextAttempt(invite, flow, servers)
             invitation = self._invitation(offer, first, asked_at, listeners)
-            listeners.keep(invitation)
+            listeners.keeper.keep(invitation)
             try:
                 yield invitation.start()
             except BaseException:
-                listeners.forget(invitation)
+                listeners.keeper.forget(invitation)
                 raise
         except BaseException:
             # Also GeneratorExit and CancelledError: the offer is ours to close.
@@ -168,19 +168,20 @@ class CallSetup:
             MediaOpener(offer, self.factory),
             self.modifiers,
             reporter,
-            self._retries(reporter),
-            listeners.forget,
+            Authenticator(
+                self.credentials or no_credentials, self.endpoint.identifiers.cnonce
+            ),
+            self,
+            listeners.keeper,
         )
 
-    def _retries(self, reporter: CallReport) -> Retries:
+    def retries(self, reporter: CallReport, authenticator: Authenticator) -> Retries:
+        """See `RetryPlanner`."""
         redirects = Redirects(
             TargetSet(self.target, self.max_redirects), self.choose, reporter.report
         )
         steps: list[RetryStep] = [Rules(self._rules()), redirects]
         identity = self.caller.identity
-        authenticator = Authenticator(
-            self.credentials or no_credentials, self.endpoint.identifiers.cnonce
-        )
         return Retries(self.endpoint, identity, steps, reporter.report, authenticator)
 
     def _rules(self) -> list[RetryRule]:

@@ -110,6 +110,10 @@ class DialogFlows:
         if kept is not None and not kept.is_waiting:
             self._send_kept_ack(branch, kept, refused)
 
+    def has_ack(self, branch: str) -> bool:
+        """Whether the 2xx of the initial INVITE was acknowledged in this branch."""
+        return (branch, None) in self._acks
+
     def forget_ack(self, branch: str, cseq: int) -> None:
         """The 2xx to this re-INVITE will not come again."""
         self._acks.pop((branch, cseq), None)

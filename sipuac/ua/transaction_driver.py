@@ -240,6 +240,10 @@ class ClientTransaction(TransactionDriver):
             if _REPEAT not in self._timers:
                 self._start_timer(_REPEAT, seconds)
 
+    def hand_over(self, user: IClientTransactionUser) -> None:
+        """Tell this one what comes from now on."""
+        self._user = user
+
     def abandon(self) -> None:
         """End the transaction now, without a word to its user."""
         self._user = None

@@ -216,7 +216,7 @@ class SabotageTests(SynchronousTestCase):
 
     def test_a_call_is_never_forgotten(self) -> None:
         """An inviter that keeps all its calls."""
-        with patch.object(Inviter, "_forget", lambda self, invitation: None):
+        with patch.object(Inviter, "forget", lambda self, invitation: None):
             self.assertFound("Ending")
 
     def test_a_timer_never_ends(self) -> None:
@@ -234,24 +234,24 @@ class SabotageTests(SynchronousTestCase):
     def test_a_reference_remains(self) -> None:
         """Somebody keeps a call that is over."""
         kept: list[Invitation] = []
-        forget = Inviter._forget
+        forget = Inviter.forget
 
         def keeping(self: Inviter, invitation: Invitation) -> None:
             kept.append(invitation)
             forget(self, invitation)
 
-        with patch.object(Inviter, "_forget", keeping):
+        with patch.object(Inviter, "forget", keeping):
             figures = play(range(5))
         self.assertIn("still referred to", str(figures.violations))
 
     def test_an_error_in_the_log(self) -> None:
         """What is logged as an error is a violation."""
-        forget = Inviter._forget
+        forget = Inviter.forget
 
         def complaining(self: Inviter, invitation: Invitation) -> None:
             Logger().error("broken on purpose")
             forget(self, invitation)
 
-        with patch.object(Inviter, "_forget", complaining):
+        with patch.object(Inviter, "forget", complaining):
             figures = play(range(5))
         self.assertIn("broken on purpose", str(figures.violations))
