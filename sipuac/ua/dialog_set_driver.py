@@ -346,8 +346,8 @@ class DialogSetDriver:
         """What a 2xx needs that comes within so many seconds; once, when left."""
         remains = Remains(
             self._endpoint,
-            self.attempt,
-            self._invite.sent,
+            self._invite.sent or self.invite,
+            self.flow,
             self._options,
             self,
             self._authenticator,

@@ -6,6 +6,7 @@ Nothing leaves before everything that was asked for is known to be possible.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from twisted.internet.defer import (
@@ -228,8 +229,8 @@ class Inviter:
         try:
             uri = parse_target(target, has_proxy=self.proxy is not None)
             policy = _policy(on_fork, early_media=early_media)
-            options = InviteOptions(
-                policy=policy,
+            options = _checked_options(
+                policy,
                 answer=answer,
                 is_offerless=without_sdp,
                 has_early_media=early_media,
@@ -244,7 +245,6 @@ class Inviter:
                 t1=self.endpoint.timers.t1,
                 t2=self.endpoint.timers.t2,
             )
-            options.check()
             extra = checked_headers(headers, has_proxy=self.proxy is not None)
             extra += fields_of_target(target, extra)
             session = session_ask(session_expires, min_se)
@@ -384,6 +384,27 @@ class Inviter:
         for left in list(self._remains.values()):
             for remains in left:
                 remains.stop()
+
+
+def _checked_options(policy: ForkPolicy, **options: Any) -> InviteOptions:
+    """Options that can be had.
+
+    Raises:
+        LocalProtocolError: They cannot.
+    """
+    if any(policy is usual for usual in POLICIES.values()):
+        # Most calls of a program have the same.
+        return _usual_options(policy.name, **options)
+    checked = InviteOptions(policy, **options)
+    checked.check()
+    return checked
+
+
+@lru_cache(maxsize=16)
+def _usual_options(policy: str, **options: Any) -> InviteOptions:
+    checked = InviteOptions(POLICIES[policy], **options)
+    checked.check()
+    return checked
 
 
 def _policy(on_fork: ForkPolicy | str | None, *, early_media: bool) -> ForkPolicy:

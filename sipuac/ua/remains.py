@@ -19,12 +19,14 @@ from sipuac.dialog.options import InviteOptions
 from sipuac.errors import SipError, Unreachable
 from sipuac.media.nothing import NO_MEDIA
 from sipuac.syntax.message import Request, Response
+from sipuac.transport.interfaces import IFlow
 from sipuac.ua.attempts import NextAttempt
 from sipuac.ua.authenticator import Authenticator
 from sipuac.ua.call_report import CallReport
 from sipuac.ua.dialog_flows import DialogFlows
 from sipuac.ua.endpoint import Endpoint, ServerTransaction
 from sipuac.ua.interfaces import IClientTransactionUser, IDialogSetUser
+from sipuac.ua.invite_request import is_secure_call, next_hop
 from sipuac.ua.media_opener import MediaOpener
 from sipuac.ua.sent_invite import is_answered_by
 
@@ -56,8 +58,8 @@ class Remains:
 
     Args:
         endpoint: Carries what has to be sent.
-        attempt: The INVITE, and where it went.
-        sent: The INVITE as it was sent; None where it was not.
+        invite: The INVITE as it was sent.
+        flow: Where it went.
         options: What was asked of it.
         left_by: Who had it. Where the application holds that call still, it sees what
             happens.
@@ -71,17 +73,17 @@ class Remains:
     """
 
     __slots__ = (
-        "_attempt",
         "_authenticator",
         "_driver",
         "_endpoint",
+        "_flow",
         "_flows",
         "_identity",
+        "_invite",
         "_is_over",
         "_keeper",
         "_left_by",
         "_options",
-        "_sent",
         "_timer",
         "call_id",
     )
@@ -89,8 +91,8 @@ class Remains:
     def __init__(
         self,
         endpoint: Endpoint,
-        attempt: NextAttempt,
-        sent: Request | None,
+        invite: Request,
+        flow: IFlow,
         options: InviteOptions,
         left_by: DialogSetDriver,
         authenticator: Authenticator | None,
@@ -98,10 +100,10 @@ class Remains:
         seconds: float,
         keeper: Keeper,
     ) -> None:
-        self.call_id = attempt.invite.call_id
+        self.call_id = invite.call_id
         self._endpoint = endpoint
-        self._attempt = attempt
-        self._sent = sent
+        self._invite = invite
+        self._flow = flow
         self._options = options
         self._left_by = ref(left_by)
         self._identity = left_by.reporter.for_remains()
@@ -123,7 +125,7 @@ class Remains:
         Raises:
             ParseError: Its Via cannot be read.
         """
-        if self._sent is None or not is_answered_by(self._sent, response):
+        if not is_answered_by(self._invite, response):
             return False
         self.response_received(response)
         return True
@@ -179,9 +181,12 @@ class Remains:
     def _wake(self) -> DialogSetDriver:
         from sipuac.ua.dialog_set_driver import DialogSetDriver
 
+        invite = self._invite
+        hop, is_secure = next_hop(invite), is_secure_call(invite)
+        servers = self._endpoint.servers.candidates(hop, is_secure=is_secure)
         driver = self._driver = DialogSetDriver(
             self._endpoint,
-            self._attempt,
+            NextAttempt(invite, self._flow, servers),
             self._options,
             MediaOpener(None, NO_MEDIA),
             ((), ()),

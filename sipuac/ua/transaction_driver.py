@@ -103,7 +103,7 @@ class TransactionDriver:
 
     def _start_timer(self, name: str, seconds: float) -> None:
         self._stop_timer(name)
-        self._timers[name] = self._endpoint.start_timer(seconds, self.fire, name)
+        self._timers[name] = self._endpoint.start_timer(seconds, _fire, self, name)
 
     def _stop_timer(self, name: str) -> None:
         running = self._timers.pop(name, None)
@@ -131,6 +131,11 @@ class TransactionDriver:
 
     def _fail(self, error: Unreachable) -> None:
         raise NotImplementedError
+
+
+def _fire(driver: TransactionDriver, name: str) -> None:
+    """A timer has run out; a bound method for each would have to stay as long."""
+    driver.fire(name)
 
 
 class ClientTransaction(TransactionDriver):
