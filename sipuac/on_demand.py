@@ -45,6 +45,10 @@ class OnDemand(Generic[_Part]):
             setattr(instance, self._slot, part)
         return part
 
+    def drop(self, instance: object) -> None:
+        """Let go of the part of this object; the next use makes another."""
+        setattr(instance, self._slot, None)
+
     def made(self, instance: object) -> _Part | None:
         """The part of this object if it was asked for; None where it was not."""
         part: _Part | None = getattr(instance, self._slot, None)

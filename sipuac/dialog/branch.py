@@ -103,6 +103,8 @@ class Branch:
         contact: The Contact field of its last response that had one.
         status: Status code of its last response; 0 before the first.
         fate: What became of it, in words.
+        judged: An answer of the callee and why it does not fit our offer, None where it
+            does; None where none was looked at.
     """
 
     __slots__ = (
@@ -117,6 +119,7 @@ class Branch:
         "is_acked",
         "is_bye_confirmed",
         "is_unwanted",
+        "judged",
         "media",
         "moved_from",
         "number",
@@ -181,6 +184,7 @@ class Branch:
         self.contact: str | None = None
         self.status = 0
         self.fate = "ringing"
+        self.judged: tuple[SessionDescription, str | None] | None = None
 
     under_way = OnDemand(lambda branch: UnderWay())
 

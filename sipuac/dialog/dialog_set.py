@@ -412,9 +412,10 @@ class DialogSet:
 
     def dissolve(self) -> None:
         """Let go of all parts, which lead back here; it cannot be used any more."""
-        for name in DialogSet.__slots__:
-            if hasattr(self, name):
-                delattr(self, name)
+        del self.exchanges, self.reliability, self.attempt, self.calls, self.forks
+        del self.responses, self.refreshes, self.endings
+        for part in _ON_DEMAND:
+            part.drop(self)
 
     def _stop_changes(self, branch: Branch) -> None:
         """The dialog of this branch is over, or about to be."""
@@ -429,3 +430,12 @@ class DialogSet:
     def _finish(self) -> list[Effect]:
         self.attempt.settle()
         return self.outbox.taken_out()
+
+
+_ON_DEMAND = (
+    DialogSet.reinvites,
+    DialogSet.modifications,
+    DialogSet.peer_modifications,
+    DialogSet.own_requests,
+    DialogSet.peer_requests,
+)

@@ -44,7 +44,11 @@ class Exchanges:
         offer = self._set.offer
         if offer is None or branch.remote is None:
             return None
-        return Agreement(offer, branch.remote).fault_of_remote()
+        judged = branch.judged
+        if judged is None or judged[0] is not branch.remote:
+            fault = Agreement(offer, branch.remote).fault_of_remote()
+            judged = branch.judged = (branch.remote, fault)
+        return judged[1]
 
     def take(self, branch: Branch, response: Response, carrier: Carrier) -> bool:
         """Take the session description of a response for what it is, if it has one.

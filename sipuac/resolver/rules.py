@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import ip_address
 from itertools import groupby
 
@@ -59,6 +60,8 @@ class Service:
     name: str
 
 
+# Most calls of a program go to the same few servers.
+@lru_cache(maxsize=1024)
 def literal_address(host: str) -> str | None:
     """The IP address in its usual form, None where it is a name."""
     try:

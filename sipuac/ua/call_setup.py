@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar, cast
 
-from twisted.internet.defer import Deferred, inlineCallbacks, maybeDeferred
+from twisted.internet.defer import Deferred, inlineCallbacks
+from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from sipuac.dialog.options import InviteOptions
@@ -39,6 +40,17 @@ from sipuac.ua.media_work import Modifiers, modified
 from sipuac.ua.redirects import RedirectChooser, Redirects
 from sipuac.ua.remains import Keeper
 from sipuac.ua.retries import Retries, Rules
+
+_T = TypeVar("_T")
+
+
+def _result(waiting: Deferred[_T]) -> Generator[Deferred[Any], Any, _T]:
+    """What to wait for, without the way through the Deferred where it is there."""
+    if waiting.called and not waiting.paused:
+        result = waiting.result
+        if not isinstance(result, Failure):
+            return cast(_T, result)
+    return cast(_T, (yield waiting))
 
 
 @implementer(ILocalOffer)
@@ -115,23 +127,26 @@ class CallSetup:
         asked_at = self.endpoint.clock.seconds()
         offer: ILocalOffer | None = None
         if not self.options.is_offerless:
-            offer = yield maybeDeferred(self.factory.offer)
+            offered = self.factory.offer()
+            offer = (yield offered) if isinstance(offered, Deferred) else offered
         try:
             if offer is not None:
-                description: SessionDescription = yield modified(
-                    offer.description, self.modifiers[0]
-                )
-                offer = ModifiedOffer(offer, description)
+                outgoing = self.modifiers[0]
+                if outgoing:
+                    description: SessionDescription = yield modified(
+                        offer.description, outgoing
+                    )
+                    offer = ModifiedOffer(offer, description)
             is_secure = isinstance(self.target, SipUri) and self.target.is_secure
             hop = self.caller.next_hop(self.target)
             servers = self.endpoint.servers.candidates(hop, is_secure=is_secure)
-            flow: IFlow = yield servers.next_flow()
+            flow: IFlow = yield from _result(servers.next_flow())
             invite = self._invite(offer, flow)
             first = NextAttempt(invite, flow, servers)
             invitation = self._invitation(offer, first, asked_at, listeners)
             listeners.keeper.keep(invitation)
             try:
-                yield invitation.start()
+                yield from _result(invitation.start())
             except BaseException:
                 listeners.keeper.forget(invitation)
                 raise

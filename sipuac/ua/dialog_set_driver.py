@@ -389,7 +389,8 @@ class DialogSetDriver:
             self._leave()
 
     def _start_timer(self, effect: StartTimer) -> None:
-        self._stop_timer(effect)
+        if effect.timer in self._timers:
+            self._stop_timer(effect)
         if effect.timer == DialogTimer.LINGER:
             self._lingers_until = self._endpoint.clock.seconds() + effect.seconds
         self._timers[effect.timer] = self._endpoint.start_timer(

@@ -102,7 +102,8 @@ class TransactionDriver:
                 self.terminate()
 
     def _start_timer(self, name: str, seconds: float) -> None:
-        self._stop_timer(name)
+        if name in self._timers:
+            self._stop_timer(name)
         self._timers[name] = self._endpoint.start_timer(seconds, _fire, self, name)
 
     def _stop_timer(self, name: str) -> None:
