@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass
 from random import SystemRandom
 from typing import Any
 
@@ -40,6 +39,7 @@ from sipuac.resolver.rules import (
 from sipuac.resolver.system import HostsFile, SystemServers
 from sipuac.syntax.destination import DEFAULT_PORTS, Destination
 from sipuac.syntax.uri import SipUri
+from sipuac.values import value
 
 #: Seconds for the whole search.
 SEARCH_TIMEOUT = 10.0
@@ -64,7 +64,7 @@ def _pick_by_chance(highest: int) -> int:
     return SystemRandom().randint(0, highest)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class _Goal:
     """What is searched for.
 

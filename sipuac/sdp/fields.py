@@ -7,12 +7,13 @@ kept as text. `parse` takes what stands behind the `=`, `str()` gives it back.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import Enum
 from functools import lru_cache
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 
 from sipuac.errors import ParseError
+from sipuac.values import value
 
 #: Session id and version "MUST be representable with a 64 bit signed integer"
 #: (RFC 3264 section 5).
@@ -84,7 +85,7 @@ def _check_host(kind: str, address: str) -> None:
             raise ParseError(f"not an {kind} address: {address[:60]!r}")
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Origin:
     """The o= line: who made the description, and which version of it this is (5.2)."""
 
@@ -132,7 +133,7 @@ class Origin:
         return replace(self, version=version)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Connection:
     """A c= line: the address to which media is sent (5.7).
 
@@ -200,7 +201,7 @@ class Connection:
         return address is not None and address.is_unspecified
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Time:
     """A t= line: when the session is active, in seconds since 1900; 0 is unbounded."""
 
@@ -223,7 +224,7 @@ class Time:
         return f"{self.start} {self.stop}"
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Attribute:
     """An a= line; `value` is None where there is no colon (5.13)."""
 
@@ -240,7 +241,7 @@ class Attribute:
         return self.name if self.value is None else f"{self.name}:{self.value}"
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Encoding:
     """What a payload type stands for: the second half of an rtpmap (6.6).
 

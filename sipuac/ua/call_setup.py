@@ -7,7 +7,6 @@ has left, cancelling leaves no trace.
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
 from twisted.internet.defer import Deferred, inlineCallbacks
@@ -40,6 +39,7 @@ from sipuac.ua.media_work import Modifiers, modified
 from sipuac.ua.redirects import RedirectChooser, Redirects
 from sipuac.ua.remains import Keeper
 from sipuac.ua.retries import Retries, Rules
+from sipuac.values import value
 
 _T = TypeVar("_T")
 
@@ -72,7 +72,7 @@ class ModifiedOffer:
         self._offer.close()
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Listeners:
     """Who is told of a call.
 
@@ -88,7 +88,7 @@ class Listeners:
     keeper: Keeper
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class CallSetup:
     """A call that was asked for and found possible.
 
