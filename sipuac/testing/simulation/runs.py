@@ -21,6 +21,7 @@ from zope.interface import implementer
 from sipuac.testing.simulation.agent import Agent
 from sipuac.testing.simulation.draw import draw
 from sipuac.testing.simulation.figures import Figures
+from sipuac.testing.simulation.scenario import Scenario
 from sipuac.testing.simulation.world import Verdict, World
 
 CHUNK = 200
@@ -44,6 +45,16 @@ class _Errors:
         """What was found since the last time."""
         found, self.found = self.found, []
         return found
+
+
+def faults_of(scenario: Scenario) -> list[str]:
+    """What is wrong with one world, in words."""
+    errors = _Errors()
+    globalLogPublisher.addObserver(errors)
+    try:
+        return World(scenario).run().violations + errors.taken()
+    finally:
+        globalLogPublisher.removeObserver(errors)
 
 
 def play(seeds: range) -> Figures:
