@@ -80,7 +80,7 @@ class OutcomeTests(SynchronousTestCase):
         self.assertEqual(self.cancelled, 0)
 
     def test_cancelling_again_while_it_is_cancelled(self) -> None:
-        """Who is told of the end, and cancels the same Deferred there, gives up once."""
+        """Whoever is told of it, and cancels the same Deferred there, gives up once."""
 
         def again() -> None:
             self.cancelled += 1
