@@ -15,9 +15,10 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from sipuac.testing.media import ScriptedSession
 from sipuac.testing.simulation.draw import draw
+from sipuac.testing.simulation.invariants.replies import Replies
 from sipuac.testing.simulation.runs import play
-from sipuac.testing.simulation.scenario import Forgery, Scenario
-from sipuac.testing.simulation.wire import WireMessage, read
+from sipuac.testing.simulation.scenario import Forgery, PhonePlan, Scenario
+from sipuac.testing.simulation.wire import WireMessage, read, response_to
 from sipuac.testing.simulation.world import World
 from sipuac.ua.invitation import Invitation
 from sipuac.ua.inviter import Inviter
@@ -255,3 +256,30 @@ class SabotageTests(SynchronousTestCase):
         with patch.object(Inviter, "_forget", complaining):
             figures = play(range(5))
         self.assertIn("broken on purpose", str(figures.violations))
+
+
+class BoundaryTests(SynchronousTestCase):
+    """What happens in the very instant in which a timer fires."""
+
+    def test_an_answer_is_remembered_until_timer_j(self) -> None:
+        """Until then another answer is a violation; in that instant it is none."""
+        request = read(
+            b"INFO sip:alice@caller SIP/2.0\r\n"
+            b"Via: SIP/2.0/UDP u0:5060;branch=z9hG4bK1\r\n"
+            b"From: <sip:bob@p0>;tag=x\r\nTo: <sip:a@caller>;tag=y\r\n"
+            b"Call-ID: 1\r\nCSeq: 1 INFO\r\nContent-Length: 0\r\n\r\n"
+        )
+        began = 1.001
+        ends = began + 32.0
+        self.assertLess(ends - began, 32.0)  # as numbers of a machine are
+        for now, count in ((ends - 0.001, 1), (ends, 0)):
+            world = World(Scenario(1, phones=(PhonePlan("u0"),)))
+            (replies,) = [
+                one for one in world.ledger.watchers if isinstance(one, Replies)
+            ]
+            world.clock.rightNow = began
+            replies.comes(request)
+            replies.sent(response_to(request, 501), is_new=False)
+            world.clock.rightNow = now
+            replies.sent(response_to(request, 500), is_new=False)
+            self.assertEqual(len(world.violations), count, world.violations)
