@@ -139,9 +139,17 @@ class DialogSender:
         if reinvite is not None:
             reinvite.abandon()
 
+    def finish(self) -> None:
+        """As `stop`, but for the ACKs that wait for their connections already."""
+        self._flows.finish()
+        self._hear_no_more()
+
     def stop(self) -> None:
         """Send nothing more, and hear no more."""
         self._flows.stop()
+        self._hear_no_more()
+
+    def _hear_no_more(self) -> None:
         for reinvite in self._reinvites.values():
             reinvite.abandon()
         self._reinvites.clear()

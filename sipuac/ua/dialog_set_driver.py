@@ -242,6 +242,7 @@ class DialogSetDriver:
             return
         self._is_stopped = True
         self._invite.abandon()
+        self._sender.stop()
         self._free()
         for to_tag in list(self.sessions):
             self._end_session(effects.EndSession(to_tag, "local"))
@@ -251,7 +252,6 @@ class DialogSetDriver:
             timer.stop()
         self._timers.clear()
         self._challenges.stop()
-        self._sender.stop()
         self._media.close_all()
         self._requests.clear()
         self._is_over = True
@@ -405,6 +405,7 @@ class DialogSetDriver:
         self._user.invite_resolved(self)
 
     def _be_forgotten(self, effect: effects.Forget) -> None:
+        self._sender.finish()
         self._free()
         self._user.invite_forgotten(self)
 
