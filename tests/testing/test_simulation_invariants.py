@@ -17,7 +17,17 @@ from sipuac.testing.media import ScriptedSession
 from sipuac.testing.simulation.draw import draw
 from sipuac.testing.simulation.invariants.replies import Replies
 from sipuac.testing.simulation.runs import play
-from sipuac.testing.simulation.scenario import Forgery, PhonePlan, Scenario
+from sipuac.testing.simulation.scenario import (
+    CallPlan,
+    Forgery,
+    Partition,
+    PhonePlan,
+    ProxyPlan,
+    Reaction,
+    Reset,
+    Say,
+    Scenario,
+)
 from sipuac.testing.simulation.wire import WireMessage, read, response_to
 from sipuac.testing.simulation.world import World
 from sipuac.ua.invitation import Invitation
@@ -283,3 +293,24 @@ class BoundaryTests(SynchronousTestCase):
             world.clock.rightNow = now
             replies.sent(response_to(request, 500), is_new=False)
             self.assertEqual(len(world.violations), count, world.violations)
+
+    def test_an_ack_that_found_no_way(self) -> None:
+        """It may take longer than an ACK else does: its 2xx is there for so long."""
+        scenario = Scenario(
+            1,
+            "TCP",
+            (ProxyPlan("p0", (("u0",),)),),
+            (PhonePlan("u0", (Say(0.0, 200, "own"),)),),
+            (
+                CallPlan(
+                    without_sdp=True, reactions=(Reaction("make_answer", "late", 8.0),)
+                ),
+            ),
+            partitions=(Partition(8.0, 40.0, ("caller",)),),
+            resets=(Reset(2.0),),
+        )
+        world = World(scenario)
+        self.assertEqual(world.run().violations, [])
+        self.assertEqual(world.agent.counters["acks-undeliverable"], 1)
+        acks = [one for one in world.network.log if one.first_line.startswith("ACK")]
+        self.assertGreater(acks[0].time, 60.0)

@@ -108,7 +108,9 @@ class Acknowledgement(Invariant):
         first = self._firsts.setdefault(key, message.octets)
         self.need(first == message.octets, "another ACK for the same 2xx", message)
         since = self._owed.pop(key, None)
-        if since is not None:
+        # One that found no way goes with the next 2xx or BYE that finds one.
+        has_way = not self.view.agent.counters["acks-undeliverable"]
+        if since is not None and has_way:
             waited = self.ledger.now - since
             limit = _MEDIA_TIMEOUT
             if self.view.scenario.transport != "UDP":
