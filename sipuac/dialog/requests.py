@@ -91,12 +91,16 @@ class Requests:
     def is_too_late(self, number: int) -> bool:
         """Whether a request that waits must not be sent again: its dialog is over.
 
-        A BYE may be: that is how the dialog ends. A PRACK is for its INVITE.
+        A BYE may be, unless the callee has confirmed another one: that is how the
+        dialog ends. A PRACK is for its INVITE.
         """
         pending = self._pending.get(number)
-        if pending is None or pending[1] in ("BYE", "PRACK"):
+        if pending is None or pending[1] == "PRACK":
             return False
-        return pending[0].state not in (BranchState.EARLY, BranchState.STANDING)
+        branch, method = pending
+        if method == "BYE":
+            return branch.is_bye_confirmed
+        return branch.state not in (BranchState.EARLY, BranchState.STANDING)
 
     def finished(self, number: int) -> tuple[Branch, str] | None:
         """Which request this was: its branch and method; None for none that waits."""

@@ -536,7 +536,7 @@ class DialogSetDriver:
 
     def _be_forgotten(self, effect: effects.Forget) -> None:
         self._is_stopped = True
-        self._flows.stop()
+        self._flows.finish()
         self._free()
         self._user.invite_forgotten(self)
 

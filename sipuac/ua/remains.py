@@ -146,7 +146,8 @@ class Remains:
         self._is_over = True
         if self._driver is not None:
             self._driver.stop()
-        self._finish()
+        self._flows.stop()
+        self._keeper.forget_remains(self)
 
     # From the INVITE transaction
 
@@ -233,5 +234,5 @@ class Remains:
             self._finish()
 
     def _finish(self) -> None:
-        self._flows.stop()
+        self._flows.finish()
         self._keeper.forget_remains(self)
