@@ -23,7 +23,7 @@ from sipuac.dialog.modification import UnderWay
 from sipuac.dialog.reliable import ReliableOrder
 from sipuac.dialog.session_state import SessionMachine, SessionState
 from sipuac.dialog.session_timer import SessionTimer
-from sipuac.machine import Transitions, step
+from sipuac.machine import Ignored, Transitions, step
 from sipuac.on_demand import OnDemand
 from sipuac.sdp.description import SessionDescription
 from sipuac.sdp.exchange import Exchange
@@ -157,6 +157,38 @@ class Branch:
             BranchEvent.LOST:         (BranchState.RELEASING, _terminate),
         },
         BranchState.ENDED: {},
+    }
+
+    ignored: ClassVar[Ignored] = {
+        BranchState.EARLY: {
+            (BranchEvent.BYE_FINISHED,): "No BYE was sent.",
+        },
+        BranchState.ENDING: {
+            (BranchEvent.BYE_SENT,): "RFC 3261 15.1.1: its BYE is on its way.",
+        },
+        BranchState.GONE: {
+            (BranchEvent.BYE_SENT,):
+                "RFC 3261 15.1.1: no BYE outside of a dialog; the early one is over.",
+            (BranchEvent.BYE_FINISHED,): "RFC 3261 15.1.1: its BYE is over.",
+            (BranchEvent.LOST,): "RFC 3261 12.3: it is terminated already.",
+        },
+        BranchState.STANDING: {
+            (BranchEvent.CONFIRMED,):
+                "RFC 3261 13.2.2.4: a 2xx retransmission gets the same ACK, no more.",
+            (BranchEvent.BYE_FINISHED,):
+                "It is the BYE of the early dialog, which the 2xx has crossed.",
+        },
+        BranchState.RELEASING: {
+            (BranchEvent.CONFIRMED,):
+                "RFC 3261 13.2.2.4: a 2xx retransmission gets the same ACK, no more.",
+            (BranchEvent.BYE_SENT,): "RFC 3261 15.1.1: its BYE is on its way.",
+        },
+        BranchState.ENDED: {
+            (BranchEvent.CONFIRMED,):
+                "RFC 3261 13.2.2.4: a 2xx retransmission gets the same ACK, no more.",
+            (BranchEvent.BYE_SENT, BranchEvent.BYE_FINISHED, BranchEvent.LOST):
+                "RFC 3261 12.3: it is terminated.",
+        },
     }
     # fmt: on
 

@@ -431,8 +431,7 @@ class Modifications:
 
     def _drop(self, branch: Branch, own: OwnModification) -> None:
         own.handle(Event.FINISHED)
-        if branch.under_way.own is own:
-            branch.under_way.own = None
+        branch.under_way.own = None
 
     def _finish(self, branch: Branch, own: OwnModification) -> None:
         self._drop(branch, own)

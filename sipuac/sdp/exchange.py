@@ -238,8 +238,7 @@ class Exchange:
 
     def _agree(self, answer: SessionDescription) -> None:
         """The exchange is complete."""
-        if self.offer is None:  # the table lets no answer come without an offer
-            raise LocalProtocolError("an answer without an offer")
+        assert self.offer is not None  # the table lets no answer come without an offer
         if self.is_offer_ours:
             self.agreed = Agreement(local=self.offer, remote=answer)
         else:
