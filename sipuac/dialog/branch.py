@@ -24,6 +24,7 @@ from sipuac.dialog.reliable import ReliableOrder
 from sipuac.dialog.session_state import SessionMachine, SessionState
 from sipuac.dialog.session_timer import SessionTimer
 from sipuac.machine import Ignored, Transitions, step
+from sipuac.on_demand import OnDemand
 from sipuac.sdp.description import SessionDescription
 from sipuac.sdp.exchange import Exchange
 from sipuac.syntax.message import Message
@@ -102,9 +103,12 @@ class Branch:
         contact: The Contact field of its last response that had one.
         status: Status code of its last response; 0 before the first.
         fate: What became of it, in words.
+        judged: An answer of the callee and why it does not fit our offer, None where it
+            does; None where none was looked at.
     """
 
     __slots__ = (
+        "_under_way",
         "allows_update",
         "bye_number",
         "contact",
@@ -115,6 +119,7 @@ class Branch:
         "is_acked",
         "is_bye_confirmed",
         "is_unwanted",
+        "judged",
         "media",
         "moved_from",
         "number",
@@ -126,7 +131,6 @@ class Branch:
         "status",
         "tag",
         "timer",
-        "under_way",
     )
 
     # fmt: off
@@ -207,12 +211,19 @@ class Branch:
         self.is_bye_confirmed = False
         self.is_unwanted = False
         self.allows_update = False
-        self.under_way = UnderWay()
         self.timer: SessionTimer | None = None
         self.end_reason: str | None = None
         self.contact: str | None = None
         self.status = 0
         self.fate = "ringing"
+        self.judged: tuple[SessionDescription, str | None] | None = None
+
+    under_way = OnDemand(lambda branch: UnderWay())
+
+    @property
+    def is_changing(self) -> bool:
+        """Whether its session was ever changed, or something waits to change it."""
+        return Branch.under_way.made(self) is not None
 
     def handle(self, event: BranchEvent) -> None:
         """Move, where the event means something in this state."""
@@ -237,6 +248,13 @@ class Branch:
     def is_resolved(self) -> bool:
         """Whether nothing is left to be done about it."""
         return self.state in (BranchState.GONE, BranchState.ENDED)
+
+    @property
+    def can_be_left(self) -> bool:
+        """Whether it is over, and may be begun anew where its 2xx comes after all."""
+        if not self.is_resolved or self.owes_ack:
+            return False
+        return self.is_acked or self.dialog.has_sent_nothing
 
     @property
     def has_call(self) -> bool:

@@ -13,7 +13,6 @@ media then applies. At most one of each kind is under way in a dialog at a time.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import ClassVar
 
@@ -23,6 +22,7 @@ from sipuac.machine import Ignored, Transitions, step
 from sipuac.sdp.description import SessionDescription
 from sipuac.sdp.exchange import Agreement
 from sipuac.syntax.message import Request, Response
+from sipuac.values import value
 
 
 class Purpose(str, Enum):
@@ -40,7 +40,7 @@ class Purpose(str, Enum):
     """A 2xx was acknowledged that the media could not take: a fresh offer."""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Wish:
     """A modification of ours that is to be made.
 
