@@ -54,7 +54,7 @@ def main() -> None:
             name,
             Settings(
                 options.short,
-                options.rounds or (2 if options.short else _ROUNDS.get(name, 5)),
+                options.rounds or (1 if options.short else _ROUNDS.get(name, 5)),
                 options.peers,
                 () if threshold is None else ("--gc-threshold", str(threshold)),
                 record.note,

@@ -19,25 +19,25 @@ _GOAL = 1.05
 
 def measure(settings: Settings) -> Iterator[Row]:
     """The first calls of a process against those after many more."""
-    t1, count, blocks = (0.05, 300, 3) if settings.is_short else (0.5, 10_000, 10)
+    count, blocks = (300, 3) if settings.is_short else (10_000, 10)
+    options = ("--t1", str(settings.t1), *settings.options)
     first, under_way, rested = [], [], []
     with ExitStack() as stack:
         callee = stack.enter_context(CalleeProcess())
         order = Order("dial", port=callee.ports["udp"], calls=count, window=50)
         callers = []
         for _ in range(settings.rounds):
-            caller = CallerProcess("sipuac", None, "--t1", str(t1), *settings.options)
+            caller = CallerProcess("sipuac", None, *options)
             callers.append(stack.enter_context(caller))
-        rest = 2 * 64 * t1 + 2
         for turn, caller in enumerate(callers):
             first.append(_cpu(caller, order, settings, "first", turn))
-        time.sleep(rest)
+        time.sleep(settings.rest)
         young = [caller.do(Order("weigh"))["resident"] for caller in callers]
         for turn, caller in enumerate(callers):
             for _ in range(blocks - 1):
                 caller.do(order)
             under_way.append(_cpu(caller, order, settings, "under way", turn))
-        time.sleep(rest)
+        time.sleep(settings.rest)
         old = [caller.do(Order("weigh"))["resident"] for caller in callers]
         for turn, caller in enumerate(callers):
             rested.append(_cpu(caller, order, settings, "rested", turn))

@@ -20,17 +20,18 @@ _GOAL = 1.15
 def measure(settings: Settings) -> Iterator[Row]:
     """The dearest of these compared with the cheapest, and each with the fewest."""
     numbers = (10, 200, 1000) if settings.is_short else (10, 1000, 10_000, 30_000)
-    t1, count = (0.05, 300) if settings.is_short else (0.5, 2000)
+    count = 300 if settings.is_short else 2000
+    options = ("--t1", str(settings.t1), *settings.options)
     rounds: dict[int, list[float]] = {number: [] for number in numbers}
     with ExitStack() as stack:
         callee = stack.enter_context(CalleeProcess())
         port = callee.ports["udp"]
         callers = {}
         for number in numbers:
-            caller = CallerProcess("sipuac", None, "--t1", str(t1), *settings.options)
+            caller = CallerProcess("sipuac", None, *options)
             callers[number] = stack.enter_context(caller)
             caller.do(Order("hold", port=port, calls=number, window=50))
-        time.sleep(2 * 64 * t1 + 2)
+        time.sleep(settings.rest)
         for turn in range(settings.rounds):
             # Forwards and backwards, as each leaves the caches to the next.
             for number in numbers if turn % 2 else reversed(numbers):

@@ -22,7 +22,7 @@ def measure(settings: Settings) -> Iterator[Row]:
     if not has_sipp():
         print("latency: not measured, SIPp is not installed")
         return
-    seconds = 2 if settings.is_short else 10
+    seconds = 1 if settings.is_short else 10
     count = 500 if settings.is_short else 4000
     best = max(
         calls.dial("sipuac", settings, count, 50)["calls_per_second"] for _ in range(2)

@@ -20,14 +20,11 @@ _WARM_UP = 200
 
 def measure(settings: Settings) -> Iterator[Row]:
     """KiB a dialog, of resident memory and as tracemalloc sees it."""
-    count, t1 = (1000, 0.05) if settings.is_short else (10_000, 0.5)
+    count = 1000 if settings.is_short else 10_000
+    common = ("--t1", str(settings.t1), *settings.options)
     kinds = {
-        "resident": ("sipuac", "resident", ("--t1", str(t1), *settings.options)),
-        "traced": (
-            "sipuac",
-            "traced",
-            ("--t1", str(t1), *settings.options, "--trace-memory"),
-        ),
+        "resident": ("sipuac", "resident", common),
+        "traced": ("sipuac", "traced", (*common, "--trace-memory")),
     }
     for peer in installed(settings.peers):
         kinds[peer] = (peer, "resident", ())
@@ -41,13 +38,11 @@ def measure(settings: Settings) -> Iterator[Row]:
                 caller = CallerProcess(kind, settings.peers, *options)
                 started[name] = stack.enter_context(caller)
                 caller.do(Order("dial", port=port, calls=_WARM_UP, window=10))
-            # Twice: what is remembered of an INVITE outlives its transaction.
-            rest = 2 * 64 * t1 + 2
-            time.sleep(rest)
+            time.sleep(settings.rest)
             before = {name: started[name].do(Order("weigh")) for name in kinds}
             for name in kinds:
                 started[name].do(Order("hold", port=port, calls=count, window=50))
-            time.sleep(rest)
+            time.sleep(settings.rest)
             for name, (kind, figure, _) in kinds.items():
                 after = started[name].do(Order("weigh"))
                 settings.note(f"memory, {figure}", kind, turn, after)

@@ -61,6 +61,11 @@ class Process:
                 with suppress(BrokenPipeError):
                     pipe.close()
 
+    @property
+    def pid(self) -> int:
+        """Of the process."""
+        return self._process.pid
+
     def tell(self, text: str) -> None:
         """Send a line."""
         assert self._process.stdin is not None

@@ -50,15 +50,16 @@ class Row:
 
     def cells(self) -> tuple[str, ...]:
         """The row as text, in the order of `HEADS`."""
+        unit = "" if self.theirs else f" {self.unit}"
         goal = ""
         if self.goal is not None:
-            goal = f"{'≤' if self.is_limit else '≥'} {self.goal:g}"
+            goal = f"{'≤' if self.is_limit else '≥'} {self.goal:g}{unit}"
         verdict = {None: "", True: "", False: " (missed)"}[self.is_reached]
         return (
             self.name,
             self.against,
             goal,
-            f"{_short(self.measured)}{verdict}",
+            f"{_short(self.measured)}{unit}{verdict}",
             "" if self.cpu is None else _short(self.cpu),
             f"{_short(median(self.ours))} {self.unit}",
             f"{_short(median(self.theirs))} {self.unit}" if self.theirs else "",
@@ -77,17 +78,17 @@ def _short(value: float) -> str:
 
 def table(rows: Sequence[Row]) -> str:
     """The rows as a table of reStructuredText."""
-    lines = [HEADS, *(row.cells() for row in rows)]
+    return grid([HEADS, *(row.cells() for row in rows)])
+
+
+def grid(lines: Sequence[Sequence[str]]) -> str:
+    """Lines of cells as a table of reStructuredText, the first one its head."""
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     rule = "  ".join("=" * width for width in widths)
-    texts = [
-        "  ".join(
-            # An empty first cell would go on with the row above.
-            cell.ljust(width)
-            for cell, width in zip(line, widths, strict=True)
-        ).rstrip()
-        for line in lines
-    ]
+    texts = []
+    for line in lines:
+        cells = zip(line, widths, strict=True)
+        texts.append("  ".join(cell.ljust(width) for cell, width in cells).rstrip())
     return "\n".join([rule, texts[0], rule, *texts[1:], rule])
 
 
@@ -110,3 +111,16 @@ class Settings:
     note: Callable[[str, str, int, Mapping[str, float]], None] = field(
         default=lambda what, who, turn, reply: None
     )
+
+    @property
+    def t1(self) -> float:
+        """T1 where nothing is sent again and only the time until the end counts."""
+        return 0.02 if self.is_short else 0.5
+
+    @property
+    def rest(self) -> float:
+        """Seconds until nothing is left of the transactions of a call.
+
+        What is remembered of an INVITE outlives its transaction by as much again.
+        """
+        return 2 * 64 * self.t1 + 2

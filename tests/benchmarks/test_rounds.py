@@ -12,6 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from benchmarks.calls import rows_of
 from benchmarks.forks import check
 from benchmarks.orders import Order, Reply, Turn
+from benchmarks.page import BEGIN, END, goals, page
 from benchmarks.processes import LostCalls
 from benchmarks.record import Record, rows_in
 from benchmarks.rounds import percentile, ratio
@@ -51,7 +52,7 @@ class RowTests(SynchronousTestCase):
         """Costs should be no higher than their goal, and what is missed is said."""
         row = Row("memory", "", "KiB", [7.0], goal=6, is_limit=True)
         self.assertIs(row.is_reached, False)
-        self.assertIn("7.00 (missed)", row.cells())
+        self.assertIn("7.00 KiB (missed)", row.cells())
 
     def test_without_goal_nothing_is_missed(self) -> None:
         """A figure for information is neither."""
@@ -166,6 +167,38 @@ class TurnTests(SynchronousTestCase):
         turn.answered("second", 0.0)
         self.assertEqual(turn.held, ["first", "second"])
         self.assertEqual(self.replies[0]["calls"], 2)
+
+
+class PageTests(SynchronousTestCase):
+    """The page of the documentation."""
+
+    def test_the_tables_are_replaced(self) -> None:
+        """What is between the marks is written anew, and the rest stays."""
+        text = f"before\n\n{BEGIN}\n\nold\n\n{END}\n\nafter\n"
+        once = page(text, ["new", "tables"])
+        self.assertEqual(
+            once, f"before\n\n{BEGIN}\n\nnew\n\ntables\n\n{END}\n\nafter\n"
+        )
+        self.assertEqual(page(once, ["new", "tables"]), once)
+        self.assertRaises(ValueError, page, "no marks", [])
+
+    def test_goals(self) -> None:
+        """Each row with a goal is there, with the command that measures it."""
+        rows = {
+            "memory": [Row("dialog", "", "KiB", [7.0], goal=6, is_limit=True)],
+            "calls": [
+                Row("calls", "floor", "/s", [2.0], [4.0], goal=0.25),
+                Row("calls", "sippy", "/s", [2.0], [4.0]),
+            ],
+        }
+        lines = goals(rows).splitlines()[3:-1]
+        self.assertEqual(
+            [line.split() for line in lines],
+            [
+                ["calls,", "against", "floor", "≥", "0.25", "0.50", "calls"],
+                ["dialog", "≤", "6", "KiB", "7.00", "KiB", "(missed)", "memory"],
+            ],
+        )
 
 
 class RecordTests(SynchronousTestCase):
