@@ -67,8 +67,10 @@ class MutatedModule:
         self._cases = cases
         with open(self._file, encoding="utf-8") as source:
             self.source = source.read()
-        self.mutants = mutants(ast.parse(self.source))
+        self._tree = ast.parse(self.source)
+        self.mutants = mutants(self._tree)
         self._functions: dict[tuple[str, int], list[FunctionType]] = defaultdict(list)
+        gc.unfreeze()
         for function in gc.get_objects():
             if type(function) is FunctionType:
                 code = function.__code__
@@ -76,6 +78,8 @@ class MutatedModule:
                     key = code.co_qualname, code.co_firstlineno
                     self._functions[key].append(function)
         self._kills: dict[str, int] = defaultdict(int)
+        gc.collect()
+        gc.freeze()  # or a child would copy all of it when it collects
 
     def run(self, index: int | None) -> tuple[Outcome, str]:
         """Run a mutant.
@@ -89,8 +93,6 @@ class MutatedModule:
         names = sorted(self._chosen(index), key=self._rank)
         if not names:
             return Outcome.UNREACHED, ""
-        gc.collect()
-        gc.freeze()
         reading, writing = os.pipe()
         child = os.fork()
         if not child:
@@ -100,7 +102,6 @@ class MutatedModule:
         with os.fdopen(reading) as pipe:
             last, _, result = pipe.read().rpartition("\n")
         _, status = os.waitpid(child, 0)
-        gc.unfreeze()
         if os.WIFSIGNALED(status):
             return Outcome.TIMED_OUT, result
         if result == "passed":
@@ -168,14 +169,13 @@ class MutatedModule:
         self, index: int | None, names: Sequence[str]
     ) -> Iterator[tuple[str, TestCase]]:
         """Change the module; the tests, which see the change."""
-        tree = ast.parse(self.source)
         function = None
         if index is not None:
-            mutant = mutants(tree)[index]
+            mutant = self.mutants[index]
             mutant.apply()
             function = mutant.function
-        ast.fix_missing_locations(tree)
-        code = compile(tree, self._file, "exec", dont_inherit=True)
+        ast.fix_missing_locations(self._tree)
+        code = compile(self._tree, self._file, "exec", dont_inherit=True)
         if not self._is_imported(index) and self._replace(function, code):
             for name in names:
                 yield name, self._cases[name]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import gc
 from pathlib import Path
 
 from twisted.trial.reporter import TestResult
@@ -116,6 +117,7 @@ class RunningTests(SynchronousTestCase):
         executed = {line: frozenset(self.cases) for line in lines}
         coverage = Coverage(seconds, {file: executed}, {})
         self.module = MutatedModule(glare.__name__, coverage, self.cases)
+        self.addCleanup(gc.unfreeze)
 
     def _first(self, has_function: bool) -> int:
         """A mutant in a function, or of what is evaluated at import."""
