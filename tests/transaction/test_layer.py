@@ -317,8 +317,8 @@ class MergedTests(SynchronousTestCase):
         self.copy = request_of("INVITE", via=_via("z9hG4bKother"))
 
     def test_merged(self) -> None:
-        """A request whose From tag, Call-ID and CSeq are those of an ongoing transaction
-        that it does not match has come before.
+        """A request has come before if its From tag, Call-ID and CSeq are those of an
+        ongoing transaction that it does not match.
         """
         self.assertIsNone(self.layer.server_for(self.copy))
         self.assertTrue(self.layer.is_merged(self.copy))
@@ -344,7 +344,7 @@ class MergedTests(SynchronousTestCase):
         self.assertFalse(self.layer.is_merged(second))
 
     def test_cancel_and_ack(self) -> None:
-        """CANCEL and ACK follow each copy of the INVITE, and are no copies themselves."""
+        """CANCEL and ACK follow each copy of the INVITE; they are no copies."""
         self.layer.add_server(
             NonInviteServerTransaction(cancel_of(self.invited.request))
         )
