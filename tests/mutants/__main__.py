@@ -68,6 +68,8 @@ def _run(options: argparse.Namespace, state: State) -> None:
             is_alive = known in {Outcome.SURVIVED, Outcome.UNREACHED}
             if known is None or (options.again and is_alive):
                 outcome, test = module.run(index)
+                if outcome is Outcome.UNREACHED:
+                    outcome = known or outcome  # other tests have executed it
                 state.add(name, module.source, mutant.name, outcome, test)
                 done += 1
         seconds = time.monotonic() - before
