@@ -3,6 +3,7 @@
     python -m tests.mutants sipuac.transaction          all modules of a package
     python -m tests.mutants sipuac.dialog.forks         one
     python -m tests.mutants --report                    the figures and the survivors
+    python -m tests.mutants --table                     the figures, for the docs
     python -m tests.mutants --again sipuac.dialog       the survivors once more
 
 A run that was stopped goes on where it was: each outcome is kept in the state file,
@@ -73,7 +74,7 @@ def _run(options: argparse.Namespace, state: State) -> None:
                 state.add(name, module.source, mutant.name, outcome, test)
                 done += 1
         seconds = time.monotonic() - before
-        _say(f"{_figures(name, state)}  {done} now, {seconds:.0f} s")
+        _say(f"{_figures(name, _counts(name, state))}  {done} now, {seconds:.0f} s")
 
 
 def _check(name: str, coverage: Coverage, cases: dict[str, TestCase]) -> None:
@@ -89,30 +90,54 @@ def _file(module: str) -> str:
     return spec.origin
 
 
-def _figures(name: str, state: State) -> str:
-    source = Path(_file(name)).read_text()
-    counts = Counter(outcome for _, _, outcome in _outcomes(name, source, state))
-    total = sum(counts.values())
-    dead = counts[Outcome.KILLED] + counts[Outcome.TIMED_OUT]
-    rate = f"{100 * dead / total:.1f} %" if total else "-"
+def _counts(name: str, state: State) -> Counter[Outcome | None]:
+    return Counter(outcome for _, _, outcome in _outcomes(name, state))
+
+
+def _figures(name: str, counts: Counter[Outcome | None]) -> str:
     each = ", ".join(f"{counts[outcome]} {outcome.value}" for outcome in Outcome)
-    return f"{name}: {total} mutants, {each}; {rate}"
+    return f"{name}: {counts.total()} mutants, {each}; {_rate(counts)} %"
 
 
-def _outcomes(
-    name: str, source: str, state: State
-) -> Iterator[tuple[int, str, Outcome | None]]:
+def _rate(counts: Counter[Outcome | None]) -> str:
+    dead = counts[Outcome.KILLED] + counts[Outcome.TIMED_OUT]
+    return f"{100 * dead / counts.total():.1f}" if counts.total() else "-"
+
+
+def _outcomes(name: str, state: State) -> Iterator[tuple[int, str, Outcome | None]]:
+    source = Path(_file(name)).read_text()
     for mutant in mutants(ast.parse(source)):
         yield mutant.line, mutant.name, state.outcome(name, source, mutant.name)
 
 
 def _report(names: list[str], state: State) -> None:
+    """What was found, and each mutant that is alive."""
+    total: Counter[Outcome | None] = Counter()
     for name in _modules(names):
-        source = Path(_file(name)).read_text()
-        _say(_figures(name, state))
-        for line, mutant, outcome in _outcomes(name, source, state):
+        counts = _counts(name, state)
+        total += counts
+        _say(_figures(name, counts))
+        for line, mutant, outcome in _outcomes(name, state):
             if outcome in {Outcome.SURVIVED, Outcome.UNREACHED, None}:
                 _say(f"    {line} {outcome.value if outcome else 'not run'} {mutant}")
+    _say(_figures("all", total))
+
+
+def _table(names: list[str], state: State) -> None:
+    """The figures as rows of a table of the documentation."""
+    total: Counter[Outcome | None] = Counter()
+    for name in _modules(names):
+        counts = _counts(name, state)
+        total += counts
+        if counts:
+            _say(_row(f"``{name}``", counts))
+    _say(_row("all", total))
+
+
+def _row(name: str, counts: Counter[Outcome | None]) -> str:
+    alive = counts[Outcome.SURVIVED] + counts[Outcome.UNREACHED] + counts[None]
+    dead = f"{counts[Outcome.KILLED]}, {counts[Outcome.TIMED_OUT]}"
+    return f"   {name}, {counts.total()}, {dead}, {alive}, {_rate(counts)}"
 
 
 def main() -> int:
@@ -134,10 +159,12 @@ def main() -> int:
     )
     parser.add_argument("--again", action="store_true")
     parser.add_argument("--report", action="store_true")
+    parser.add_argument("--table", action="store_true")
     options = parser.parse_args()
     state = State(options.state.resolve())
-    if options.report:
-        _report(options.modules, state)
+    if options.report or options.table:
+        say = _report if options.report else _table
+        say(options.modules, state)
         return 0
     # Nothing of what the tests log is of interest; what they write goes to a folder.
     globalLogBeginner.beginLoggingTo([], redirectStandardIO=False)
