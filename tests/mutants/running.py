@@ -112,9 +112,11 @@ class MutatedModule:
 
     def _chosen(self, index: int | None) -> frozenset[str]:
         """The tests that may notice a mutant."""
-        mutant = None if index is None else self.mutants[index]
-        if mutant is not None and mutant.function is not None:
-            return self._coverage.tests(self._file, mutant.lines)
+        if index is not None:
+            mutant = self.mutants[index]
+            found = self._coverage.tests(self._file, mutant.lines)
+            if mutant.function is not None and (found or not self._is_imported(index)):
+                return found
         # What is evaluated at import may matter to any test of the module; and one that
         # is nothing but definitions to any of its layer.
         found = self._coverage.tests(self._file, None)
