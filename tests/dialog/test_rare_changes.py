@@ -21,7 +21,6 @@ from tests.dialog.talk import (
     OURS,
     REPEAT,
     RETRY,
-    START_MEDIA,
     THEIRS,
     TalkCase,
     described,
