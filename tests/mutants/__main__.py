@@ -7,7 +7,7 @@
     python -m tests.mutants --again sipuac.dialog       the survivors once more
 
 A run that was stopped goes on where it was: each outcome is kept in the state file,
-under the text of the module, so that a module that has changed starts again.
+under the text of the function that the mutant is in. What has changed is run anew.
 """
 
 from __future__ import annotations
@@ -65,13 +65,13 @@ def _run(options: argparse.Namespace, state: State) -> None:
         before = time.monotonic()
         done = 0
         for index, mutant in enumerate(module.mutants):
-            known = state.outcome(name, module.source, mutant.name)
+            known = state.outcome(name, mutant)
             is_alive = known in {Outcome.SURVIVED, Outcome.UNREACHED}
             if known is None or (options.again and is_alive):
                 outcome, test = module.run(index)
                 if outcome is Outcome.UNREACHED:
                     outcome = known or outcome  # other tests have executed it
-                state.add(name, module.source, mutant.name, outcome, test)
+                state.add(name, mutant, outcome, test)
                 done += 1
         seconds = time.monotonic() - before
         _say(f"{_figures(name, _counts(name, state))}  {done} now, {seconds:.0f} s")
@@ -107,7 +107,7 @@ def _rate(counts: Counter[Outcome | None]) -> str:
 def _outcomes(name: str, state: State) -> Iterator[tuple[int, str, Outcome | None]]:
     source = Path(_file(name)).read_text()
     for mutant in mutants(ast.parse(source)):
-        yield mutant.line, mutant.name, state.outcome(name, source, mutant.name)
+        yield mutant.line, mutant.name, state.outcome(name, mutant)
 
 
 def _report(names: list[str], state: State) -> None:

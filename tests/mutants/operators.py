@@ -55,6 +55,8 @@ class Mutant:
     Attributes:
         name: Tells it from all others of the module.
         line: Where it is.
+        text: The outermost function or statement that it is in: as long as that is the
+            same, so is the mutant.
         lines: Those of which a test must execute one to notice it.
         function: The outermost function around it, as its qualified name and the first
             line of its code; None at the level of the module.
@@ -63,6 +65,7 @@ class Mutant:
 
     name: str
     line: int
+    text: str
     lines: frozenset[int]
     function: tuple[str, int] | None
     apply: Callable[[], None]
@@ -101,6 +104,7 @@ class _Place:
     field: str
     index: int | None
     statement: ast.stmt
+    text: str
     function: tuple[str, int] | None = None
     scope: str = ""
     is_condition: bool = False
@@ -117,7 +121,8 @@ class _Walk:
 
     def mutants(self) -> Iterator[Mutant]:
         for index, statement in enumerate(self._tree.body):
-            place = _Place(self._tree, "body", index, statement)
+            text = _whole(statement)
+            place = _Place(self._tree, "body", index, statement, text)
             yield from self._visit(statement, place)
 
     def _visit(self, node: ast.AST, place: _Place) -> Iterator[Mutant]:
@@ -148,7 +153,7 @@ class _Walk:
         self._names[scope] += 1
         times = self._names[scope]
         name = scope if times == 1 else f"{scope} ({times})"
-        return Mutant(name, first, lines, place.function, apply)
+        return Mutant(name, first, place.text, lines, place.function, apply)
 
 
 _FIELDS_LEFT_ALONE = frozenset(
@@ -180,12 +185,18 @@ def _below(
         field,
         index,
         child if isinstance(child, ast.stmt) else place.statement,
+        _whole(child) if isinstance(node, ast.ClassDef) else place.text,
         function,
         scope,
         is_condition,
         place.is_in_raise or isinstance(node, ast.Raise),
         is_enum,
     )
+
+
+def _whole(node: ast.AST) -> str:
+    """The text of a statement; of a class each statement has its own."""
+    return "" if isinstance(node, ast.ClassDef) else ast.unparse(node)
 
 
 def _is_left_alone(node: ast.AST, place: _Place) -> bool:

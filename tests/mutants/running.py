@@ -66,8 +66,7 @@ class MutatedModule:
         self._coverage = coverage
         self._cases = cases
         with open(self._file, encoding="utf-8") as source:
-            self.source = source.read()
-        self._tree = ast.parse(self.source)
+            self._tree = ast.parse(source.read())
         self.mutants = mutants(self._tree)
         self._functions: dict[tuple[str, int], list[FunctionType]] = defaultdict(list)
         gc.unfreeze()

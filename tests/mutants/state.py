@@ -6,6 +6,7 @@ import hashlib
 import json
 from pathlib import Path
 
+from tests.mutants.operators import Mutant
 from tests.mutants.running import Outcome
 
 
@@ -24,20 +25,19 @@ class State:
                 module, digest, mutant, outcome, test = json.loads(line)
                 self._outcomes[module, digest, mutant] = Outcome(outcome), test
 
-    def outcome(self, module: str, source: str, mutant: str) -> Outcome | None:
+    def outcome(self, module: str, mutant: Mutant) -> Outcome | None:
         """What became of a mutant; None if it has not run."""
-        found = self._outcomes.get((module, _digest(source), mutant))
+        found = self._outcomes.get(_key(module, mutant))
         return found[0] if found else None
 
-    def add(
-        self, module: str, source: str, mutant: str, outcome: Outcome, test: str
-    ) -> None:
+    def add(self, module: str, mutant: Mutant, outcome: Outcome, test: str) -> None:
         """Keep an outcome."""
-        row = module, _digest(source), mutant
+        row = _key(module, mutant)
         self._outcomes[row] = outcome, test
         with self._path.open("a") as file:
             file.write(json.dumps([*row, outcome.value, test]) + "\n")
 
 
-def _digest(source: str) -> str:
-    return hashlib.sha256(source.encode()).hexdigest()[:12]
+def _key(module: str, mutant: Mutant) -> tuple[str, str, str]:
+    digest = hashlib.sha256(mutant.text.encode()).hexdigest()[:12]
+    return module, digest, mutant.name

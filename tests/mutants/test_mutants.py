@@ -154,12 +154,16 @@ class StateTests(SynchronousTestCase):
     """Outcomes are kept."""
 
     def test_goes_on(self) -> None:
-        """A run that was stopped knows what it found, as long as the module is the
+        """A run that was stopped knows what it found, as long as the function is the
         same.
         """
         path = Path(self.mktemp())
-        State(path).add("rule", "text", "mutant", Outcome.KILLED, "test")
+        [one, other] = mutants(ast.parse("def f():\n    g()\n    return h()\n"))
+        State(path).add("rule", one, Outcome.KILLED, "test")
         state = State(path)
-        self.assertEqual(state.outcome("rule", "text", "mutant"), Outcome.KILLED)
-        self.assertIsNone(state.outcome("rule", "other text", "mutant"))
-        self.assertIsNone(state.outcome("rule", "text", "other"))
+        self.assertEqual(state.outcome("rule", one), Outcome.KILLED)
+        self.assertIsNone(state.outcome("rule", other))
+        self.assertIsNone(state.outcome("another", one))
+        [changed, _] = mutants(ast.parse("def f():\n    g()\n    return i()\n"))
+        self.assertEqual(changed.name, one.name)
+        self.assertIsNone(state.outcome("rule", changed))
