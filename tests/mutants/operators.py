@@ -7,7 +7,8 @@ condition becomes true and false, but is not negated as well.
 
 Left alone is what is not behaviour: annotations and type aliases, docstrings, imports,
 decorators, `TYPE_CHECKING` blocks, `assert`, `assert_never`, `__slots__`, the values of
-enumerations, and texts for people (strings with a space, all strings in a `raise`).
+enumerations, texts for people (strings with a space, all strings in a `raise`), and the
+reasons why a table has no row (`ignored`).
 """
 
 from __future__ import annotations
@@ -218,6 +219,8 @@ def _is_left_alone(node: ast.AST, place: _Place) -> bool:
             return place.function is None  # an alias of a type
         case ast.AnnAssign(annotation=ast.Name("TypeAlias")):
             return True
+        case ast.AnnAssign(target=ast.Name("ignored")):
+            return True  # why a table has no row: nobody but its tests reads it
         case ast.JoinedStr():
             return place.is_in_raise
         case _:
