@@ -116,10 +116,10 @@ class MutatedModule:
             found = self._coverage.tests(self._file, mutant.lines)
             if mutant.function is not None and (found or not self._is_imported(index)):
                 return found
-        # What is evaluated at import may matter to any test of the module; and one that
-        # is nothing but definitions to any of its layer.
-        found = self._coverage.tests(self._file, None)
-        return found or frozenset(name for name in self._cases if self._is_own(name))
+        # What is evaluated at import may matter to any test of the module, and to one
+        # of its layer that executes nothing of it.
+        own = (name for name in self._coverage.seconds if self._is_own(name))
+        return self._coverage.tests(self._file, None).union(own)
 
     def _is_imported(self, index: int | None) -> bool:
         """Whether this is evaluated when the module is imported."""

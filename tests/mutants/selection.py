@@ -35,7 +35,7 @@ class Coverage:
     """What was measured when all tests ran without a mutant.
 
     Attributes:
-        seconds: How long each test took, in processor time.
+        seconds: How long each test took that takes part, in processor time.
         executed: By file and line, the tests that execute it.
         imported: By file, the lines that are executed when it is imported.
     """
@@ -106,7 +106,7 @@ def _measure(names: list[str], packages: list[str], slowest: float) -> Coverage:
         if not result.wasSuccessful():
             raise AssertionError(f"{name} fails without any mutant")
     meter.stop()
-    slow = {_IMPORT, *(name for name, each in seconds.items() if each > slowest)}
+    seconds = {name: each for name, each in seconds.items() if each <= slowest}
     found = meter.get_data()
     executed: dict[str, dict[int, frozenset[str]]] = {}
     imported: dict[str, frozenset[int]] = {}
@@ -116,6 +116,7 @@ def _measure(names: list[str], packages: list[str], slowest: float) -> Coverage:
             line for line, contexts in lines.items() if _IMPORT in contexts
         )
         executed[file] = {
-            line: frozenset(contexts) - slow for line, contexts in lines.items()
+            line: frozenset(seconds.keys() & contexts)
+            for line, contexts in lines.items()
         }
     return Coverage(seconds, executed, imported)
