@@ -10,6 +10,7 @@ from typing import Any
 
 from sipuac.dialog.effects import (
     ApplyAnswer,
+    CloseMedia,
     Effect,
     FailInvite,
     MakeFreshOffer,
@@ -207,6 +208,24 @@ class DecisionTests(DialogCase):
         self.receive(199, "a")
         effects = self.receive(200, "b", port=3000)[1]
         self.assertEqual(self.what(effects), "adopt, taken b, fresh offer")
+
+    def test_the_offer_is_not_spent(self) -> None:
+        """Media that can do more than one answer needs no fresh offer then."""
+        for media in (REPLACING, FORKING):
+            self.begin(policy=Own(), has_early_media=True, **media)
+            self.with_early_media("a")
+            self.receive(199, "a")
+            effects = self.receive(200, "b", port=3000)[1]
+            self.assertEqual(self.what(effects), "take, taken b, media b")
+
+    def test_a_media_dialog_without_contact(self) -> None:
+        """One that cannot be sent a BYE loses its media all the same, and is over."""
+        policy = self.decide(Action.CANCEL_EXTRA, "a")
+        self.begin(policy=policy, has_early_media=True)
+        self.with_early_media("a", contact=None)
+        effects = self.receive(180, "b")[1]
+        self.assertIn(CloseMedia("a"), effects)
+        self.assertEqual(self.set.branches["a"].state, "gone")
 
     def test_the_offer_is_free_again(self) -> None:
         """An answer that the media has refused has not spent our offer."""

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from sipuac.dialog.effects import SendAck, SendCancel, SendInDialog
-from sipuac.dialog.events import ProtocolWarning, RedirectedTo
+from sipuac.dialog.dialog_set import DialogSet
+from sipuac.dialog.effects import (
+    EndSession,
+    ReplaceAnswer,
+    SendAck,
+    SendCancel,
+    SendInDialog,
+)
+from sipuac.dialog.events import ExtraEnded, ProtocolWarning, RedirectedTo
+from sipuac.dialog.options import InviteOptions
 from sipuac.dialog.timers import DialogTimer
-from sipuac.effects import StopTimer
+from sipuac.effects import StartTimer, StopTimer
 from sipuac.errors import (
     Busy,
     Cancelled,
@@ -15,7 +23,7 @@ from sipuac.errors import (
     RequestRejected,
     TransactionTimeout,
 )
-from tests.dialog.messages import NOT_WANTED, DialogCase, bye, prack
+from tests.dialog.messages import NOT_WANTED, DialogCase, bye, invite, prack
 
 
 class FinalTests(DialogCase):
@@ -142,6 +150,28 @@ class ProvisionalTests(DialogCase):
         self.receive(183, None, rseq=1, port=2000)
         self.assertEqual(self.set.branches, {})
 
+    def test_a_2xx_before_our_answer(self) -> None:
+        """A 2xx that comes while PRACK waits for our answer may bring no second offer:
+        "the PRACK must come before it" (3262-3-a). It is told, and acknowledged.
+        """
+        self.begin(is_offerless=True)
+        self.receive(183, port=2000, rseq=1)
+        effects = self.receive(200, port=3000)[1]
+        (warning,) = self.events(effects, ProtocolWarning)
+        assert isinstance(warning, ProtocolWarning)
+        self.assertIn("a session description", warning.message)
+        self.assertEqual(len(self.of_kind(effects, SendAck)), 1)
+
+    def test_the_answer_is_its_preview(self) -> None:
+        """An answer that does not differ from its preview changes nothing for the
+        media.
+        """
+        self.early_media(answer="final")
+        self.receive(183, port=2000)
+        self.set.media_applied("a")
+        effects = self.receive(183, port=2000, rseq=1)[1]
+        self.assertEqual(self.of_kind(effects, ReplaceAnswer), [])
+
     def test_an_unreadable_record_route(self) -> None:
         """It is told, and no request can be sent in that dialog."""
         self.begin()
@@ -203,6 +233,22 @@ class EndTests(DialogCase):
             self.assertEqual(len(byes), count)
             warned = self.events(effects, ProtocolWarning)
             self.assertEqual(len(warned), 1 - count)
+
+    def test_a_call_that_its_media_refused(self) -> None:
+        """It was never a session: the end of its BYE ends none."""
+        self.begin()
+        self.receive(200, port=2000)
+        self.set.media_refused("a", "no codec")
+        effects = self.answer_request(1, 200)
+        self.assertEqual(self.of_kind(effects, EndSession), [])
+        self.assertEqual(len(self.events(effects, ExtraEnded)), 1)
+
+    def test_no_time_left(self) -> None:
+        """Where earlier attempts have used up the time, the next one ends at once."""
+        for waited, left in ((20.0, 10.0), (40.0, 0.0)):
+            options = InviteOptions(answer_timeout=30.0, waited=waited)
+            effects = DialogSet(invite(), options).sent()
+            self.assertIn(StartTimer(DialogTimer.ANSWER, left), effects)
 
     def test_two_calls_at_once(self) -> None:
         """The second 2xx of a cancelled INVITE is ended like the first, and the caller
