@@ -10,8 +10,9 @@ from sipuac.dialog.effects import (
     SendInDialog,
     SendReInvite,
 )
+from sipuac.dialog.fork_policy import KeepAll
 from sipuac.effects import StartTimer, StopTimer
-from sipuac.errors import TransactionTimeout
+from sipuac.errors import RequestTerminated, TransactionTimeout
 from sipuac.sdp.description import SessionDescription
 from sipuac.syntax.message import Response
 from tests.dialog.messages import because
@@ -114,6 +115,29 @@ class OursTests(TalkCase):
         self.assertEqual(effects, [StartTimer(limit(1), 32.0)])
         effects = self.answered(1, 200, THEIRS, cseq=3)
         self.assertIn(ApplyAnswer("a", THEIRS), effects)
+
+    def test_challenged_after_a_reliable_response(self) -> None:
+        """The numbers of reliable responses begin anew with another transaction
+        (3262-3-b).
+        """
+        self.ask()
+        (sent,) = self.of_kind(self.offered(1002), SendReInvite)
+        for cseq in (2, 3):
+            effects = self.answered(1, 183, None, *_RELIABLY, cseq=cseq)
+            self.assertEqual(len(self.of_kind(effects, SendInDialog)), 1)
+            self.set.request_challenged(1, sent.request, [])
+
+    def test_a_request_challenged_in_time(self) -> None:
+        """It is sent again in a call that stands, a probe in an early dialog too."""
+        call = self.set.send_request("a", 7, "INFO")
+        (sent,) = self.of_kind(call, SendInDialog)
+        effects = self.set.request_challenged(sent.number, sent.request, [])
+        self.assertEqual(len(self.of_kind(effects, SendInDialog)), 1)
+        self.early_media()
+        self.with_early_media("a")
+        (sent,) = self.of_kind(self.receive(180, "b")[1], SendInDialog)
+        effects = self.set.request_challenged(sent.number, sent.request, [])
+        self.assertEqual(len(self.of_kind(effects, SendInDialog)), 1)
 
     def test_challenged_too_late(self) -> None:
         """It does not go out again when the call is over, and nothing waits for it."""
@@ -346,4 +370,62 @@ class RefusedOffersTests(TalkCase):
         self.set.request_finished(sent.number, Response(481, None, []))
         self.assertFalse(self.set.branches["a"].is_early)
         error = self.failure(self.receive(487, "z")[1])
+        self.assertNotIsInstance(error, RequestTerminated)
         self.assertIn("the PRACK was answered 481", str(error))
+
+    def test_a_prack_that_fails_too_late(self) -> None:
+        """Where the dialog is over, or the INVITE is being cancelled, there is nothing
+        more to be ended: no BYE.
+        """
+        for is_cancelled in (True, False):
+            self.begin()
+            self.receive(183, "a", port=2000, rseq=1)
+            if is_cancelled:
+                self.set.hang_up()
+            else:
+                self.receive(199, "a")
+            effects = self.answer_request(1, 481)
+            self.assertEqual(self.of_kind(effects, SendInDialog), [])
+
+    def test_a_prack_that_fails_leaves_the_media(self) -> None:
+        """The next dialog with an answer has the media then."""
+        self.early_media()
+        self.receive(183, "a", port=2000, rseq=1)
+        self.set.media_applied("a")
+        self.receive(183, "b", port=3000)
+        effects = self.answer_request(1, 481)
+        self.assertEqual(len(self.of_kind(effects, SendInDialog)), 1)
+        self.assertIs(self.set.forks.media, self.set.branches["b"])
+
+    def test_a_prack_that_fails_otherwise(self) -> None:
+        """Our exchange is complete all the same: the answer is there. The peer's UPDATE
+        with an offer gets what it gets then, 488.
+        """
+        self.begin()
+        self.receive(183, "a", port=2000, rseq=1)
+        self.answer_request(1, 500)
+        self.assertEqual(self.status_of(self.comes("UPDATE", 1, NEW)[1]), 488)
+
+    def test_the_answer_to_an_earlier_prack(self) -> None:
+        """It may come while a later response's offer waits for our answer."""
+        self.begin(is_offerless=True)
+        self.receive(183, "a", rseq=1)
+        self.receive(183, "a", port=2000, rseq=2)
+        self.assertEqual(self.answer_request(1, 200), [])
+        effects = self.set.answer_made("a", OURS)
+        (sent,) = self.of_kind(effects, SendInDialog)
+        self.assertEqual(sent.request.body, OURS.render())
+
+
+class TwoCallsTests(TalkCase):
+    """Each call changes by itself."""
+
+    def test_the_end_of_another(self) -> None:
+        """A re-INVITE goes on when another call of the same INVITE ends."""
+        self.call(policy=KeepAll())
+        self.receive(200, "b", port=3000)
+        self.set.media_applied("b")
+        self.ask()
+        self.offered(1002)
+        self.set.end_branch("b")
+        self.assertIn(ApplyAnswer("a", THEIRS), self.answered(1, 200, THEIRS))
