@@ -7,8 +7,8 @@ condition becomes true and false, but is not negated as well.
 
 Left alone is what is not behaviour: annotations and type aliases, docstrings, imports,
 decorators, `TYPE_CHECKING` blocks, `assert`, `assert_never`, `__slots__`, the values of
-enumerations, texts for people (strings with a space, all strings in a `raise`), and the
-reasons why a table has no row (`ignored`).
+enumerations, texts for people (strings with a space, all strings in a `raise`, what of a
+value is printed), and the reasons why a table has no row (`ignored`).
 """
 
 from __future__ import annotations
@@ -221,6 +221,8 @@ def _is_left_alone(node: ast.AST, place: _Place) -> bool:
             return True
         case ast.AnnAssign(target=ast.Name("ignored")):
             return True  # why a table has no row: nobody but its tests reads it
+        case ast.keyword(arg="repr"):
+            return True
         case ast.JoinedStr():
             return place.is_in_raise
         case _:
@@ -310,7 +312,7 @@ def _mutations(node: ast.AST, place: _Place) -> Iterator[_Mutation]:
                 yield without(element, index, "elts")
         case ast.Call(keywords=keywords):
             for index, keyword in enumerate(keywords):
-                if keyword.arg is not None:
+                if keyword.arg not in (None, "repr"):
                     yield without(keyword, index, "keywords")
 
 

@@ -110,6 +110,12 @@ class ParsingTests(SynchronousTestCase):
         self.assertNotEqual(parse(HEAD), parse(HEAD + "a=x\n"))
         self.assertEqual(len({parse(HEAD), parse(HEAD)}), 1)
 
+    def test_hashes(self) -> None:
+        """Equal descriptions, and equal streams, are one key."""
+        first, second = SessionDescription.parse(PLAIN), SessionDescription.parse(PLAIN)
+        self.assertEqual(len({first, second}), 1)
+        self.assertEqual(len({*first.media, *second.media}), 3)
+
     def test_no_streams(self) -> None:
         """An offer may contain zero media streams (RFC 3264 section 5)."""
         self.assertEqual(parse(HEAD).media, ())
