@@ -7,8 +7,8 @@ condition becomes true and false, but is not negated as well.
 
 Left alone is what is not behaviour: annotations and type aliases, docstrings, imports,
 decorators, `TYPE_CHECKING` blocks, `assert`, `assert_never`, `__slots__`, the values of
-enumerations, texts for people (strings with a space, all strings in a `raise`, what of a
-value is printed), and the reasons why a table has no row (`ignored`).
+enumerations, texts for people (strings with a space, all strings in a `raise`, what is
+printed of a value), and the reasons why a table has no row (`ignored`).
 """
 
 from __future__ import annotations
