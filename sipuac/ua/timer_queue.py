@@ -22,6 +22,14 @@ _TOLERANCE = 1e-9
 # Sweep the heap when it holds more dead timers than live ones, but not for a few.
 _SWEEP_ABOVE = 256
 
+# Seconds: timers later than this wait until what has arrived is read. A reactor that is
+# not busy is in time by a millisecond.
+_LATE = 0.002
+
+# They wait for so many turns of the reactor at most. In one turn it reads 256 KiB of a
+# UDP socket, and some buffers are larger.
+_MAX_TURNS = 32
+
 Action = Callable[..., object]
 
 # Where what stands in a `QueuedTimer`; its number stands second.
@@ -84,6 +92,8 @@ class TimerQueue:
         self._delayed: IDelayedCall | None = None
         self._wakes_at = 0.0
         self._is_awake = False
+        self._turns_waited = 0
+        self._seen = (0, 0)
 
     def __len__(self) -> int:
         """How many timers are running."""
@@ -128,12 +138,18 @@ class TimerQueue:
         self._delayed = self._clock.callLater(delay, self._wake)
 
     def _sleep(self) -> None:
+        self._turns_waited = 0
         if self._delayed is not None:
             self._delayed.cancel()
             self._delayed = None
 
     def _wake(self) -> None:
         self._delayed = None
+        if self._gives_way():
+            # After what is to be read, and before anything else that is due then.
+            self._delayed = self._clock.callLater(0, self._wake)
+            return
+        self._turns_waited = 0
         self._is_awake = True
         try:
             self._fire_all_due()
@@ -143,6 +159,17 @@ class TimerQueue:
             heappop(self._heap)
         if self._heap:
             self._wake_at(self._heap[0][_DEADLINE])
+
+    def _gives_way(self) -> bool:
+        """Whether the timers are late, and the last turn has brought anything."""
+        seen = (self._started, self._alive)
+        is_new = not self._turns_waited or seen != self._seen
+        is_late = self._clock.seconds() - self._wakes_at > _LATE
+        if not is_late or not is_new or self._turns_waited >= _MAX_TURNS:
+            return False
+        self._turns_waited += 1
+        self._seen = seen
+        return True
 
     def _fire_all_due(self) -> None:
         now = self._clock.seconds() + _TOLERANCE
