@@ -98,7 +98,7 @@ class Peers:
     def _stop_all(self) -> None:
         for process in reversed(self._processes):
             if process.poll() is None:
-                os.killpg(process.pid, signal.SIGINT)
+                os.killpg(process.pid, signal.SIGTERM)
         for process in self._processes:
             try:
                 process.wait(20)
