@@ -16,7 +16,7 @@ from pathlib import Path
 
 from tests.integration.peers import require
 from tests.soak.caller import Plan
-from tests.soak.peers import Peers
+from tests.soak.peers import Peers, end_in_order
 from tests.soak.verdict import Verdict, judge
 
 # Calls at a time that keep every process busy, by what is called.
@@ -81,6 +81,7 @@ def main() -> int:
     parser.add_argument("--best", action="store_true", help="measure the best rate")
     options = parser.parse_args()
     require("kamailio")
+    end_in_order()
     folder = options.folder or Path(tempfile.mkdtemp(prefix="sipuac-soak-"))
     if options.best:
         for name, rate in best_rates(folder, 20.0).items():

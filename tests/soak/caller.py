@@ -217,7 +217,7 @@ def _dropped_by_system() -> dict[str, int]:
 def main() -> None:
     """Carry out the plan."""
     plan, folder = Plan(**json.loads(sys.argv[1])), Path(sys.argv[2])
-    # As docs/performance.rst advises those who place many calls.
+    # As benchmarks/README.rst advises those who place many calls.
     gc.set_threshold(5000, 10, 10)
     from twisted.internet import reactor
 

@@ -19,6 +19,7 @@ from tests.integration.certificates import make_certificates
 from tests.integration.peers import free_port, is_bound
 from tests.integration.processes import ROOT
 from tests.soak.flooder import DATAGRAMS
+from tests.soak.peers import end_in_order
 from tests.soak.siege import Plan
 
 # Seconds until a new call stands after a flood.
@@ -149,6 +150,7 @@ def main() -> int:
     parser.add_argument("--t1", type=float, default=0.5, help="seconds")
     parser.add_argument("--folder", type=Path, help="for logs and figures")
     options = parser.parse_args()
+    end_in_order()
     folder = options.folder or Path(tempfile.mkdtemp(prefix="sipuac-floods-"))
     results = floods(
         folder,
