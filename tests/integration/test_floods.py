@@ -23,7 +23,7 @@ class FloodTests(TestCase):
         """
         folder = Path(self.mktemp())
         results = await deferToThread(
-            floods, folder, 10_000, 300, t1=0.1, settles=False
+            floods, folder, 10_000, 300, t1=0.1, descriptors=256, settles=False
         )
         words = json.dumps(results, indent=1)
         self.assertEqual(results["violations"], [], words)

@@ -9,6 +9,7 @@ for the process is not thrown at it, since it would never see it.
 from __future__ import annotations
 
 import random
+import resource
 import socket
 import ssl
 import sys
@@ -171,6 +172,9 @@ CONNECTIONS = ("half-messages", "half-handshakes", "handshakes")
 def main() -> None:
     """Flood once."""
     kind = sys.argv[1]
+    # Whoever is flooded may have few descriptors; the flood has as many as it can.
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     port, count, seed = (int(text) for text in sys.argv[2:])
     flood = flood_datagrams if kind in DATAGRAMS else flood_connections
     flood(kind, port, count, seed)

@@ -38,6 +38,7 @@ def floods(
     *,
     seed: int = 1,
     t1: float = 0.5,
+    descriptors: int = 1024,
     settles: bool = True,
 ) -> dict[str, Any]:
     """What became of the calls; the key "violations" has what should not be.
@@ -48,6 +49,7 @@ def floods(
         connections: How many of each kind.
         seed: Of the floods.
         t1: Seconds (RFC 3261 section 17), of the process that is flooded.
+        descriptors: Files and sockets that it may have open.
         settles: Whether to wait after each flood until nothing of it lingers; only
             after the last one otherwise.
     """
@@ -65,12 +67,13 @@ def floods(
         connections=connections,
         seed=seed,
         t1=t1,
+        descriptors=descriptors,
         settles=settles,
     )
     ports = (plan.waits, plan.hangs_up)
     phones = _start(folder, "answering", *(str(port) for port in ports))
     try:
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while not all(is_bound(port, "tcp") for port in ports):
             if time.monotonic() > deadline:
                 raise RuntimeError(f"the phones do not start; see {folder}/*.log")

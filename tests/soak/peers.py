@@ -85,7 +85,7 @@ class Peers:
         if self._has_relay:
             dice = [str(self._loss), str(self._seed)]
             self._start_ours("relay", ports["relay"], ports["outer"], *dice, folder)
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while not all(is_bound(port, "udp") for port in self.ports.values()):
             if time.monotonic() > deadline:
                 raise RuntimeError(f"the peers do not start; see {folder}/*.log")

@@ -31,8 +31,6 @@ from tests.soak.calls import Unexpected
 from tests.soak.flooder import CONNECTIONS, DATAGRAMS
 from tests.soak.relay import HOST
 
-# Descriptors that a process may have open where nobody has changed that.
-USUAL_DESCRIPTORS = 1024
 # Calls that stand meanwhile, over UDP and as many over TCP, and what is done in which.
 _STANDING = 10
 _ASKED, _CHANGED, _REPLACED = range(0, 4), range(4, 6), range(6, 10)
@@ -52,6 +50,7 @@ class Plan:
         connections: How many of each kind.
         seed: Of the floods.
         t1: Seconds (RFC 3261 section 17).
+        descriptors: Files and sockets that the process may have open.
         settles: Whether to wait after each flood until nothing of it lingers.
     """
 
@@ -65,6 +64,7 @@ class Plan:
     connections: int
     seed: int = 1
     t1: float = 0.5
+    descriptors: int = 1024
     settles: bool = True
 
 
@@ -304,7 +304,7 @@ def main() -> None:
     """Go through all floods."""
     plan, folder = Plan(**json.loads(sys.argv[1])), Path(sys.argv[2])
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (USUAL_DESCRIPTORS, most))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (plan.descriptors, most))
     from twisted.internet import reactor
 
     the_reactor: Any = reactor
