@@ -14,11 +14,7 @@ compact names nor lists; that of rendering joins the same pairs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from functools import partial
-
-from benchmarks.messages import CASES, INVITE_BODY, INVITE_HEADERS
-from benchmarks.timing import Comparison, compare
+from benchmarks.messages import INVITE_BODY, INVITE_HEADERS
 from sipuac.syntax.message import Message, Request
 from sipuac.syntax.parser import check_received, parse_message
 
@@ -34,7 +30,8 @@ def _split(message: bytes) -> dict[str, str]:
     return fields
 
 
-def _floor(messages: list[bytes]) -> int:
+def floor(messages: list[bytes]) -> int:
+    """Split and make a dictionary; how many messages."""
     for message in messages:
         _split(message)
     return len(messages)
@@ -46,12 +43,6 @@ def _route_of(message: Message) -> None:
     _ = message.cseq
     _ = message.from_tag
     _ = message.to_tag
-
-
-def _route(messages: list[bytes]) -> int:
-    for octets in messages:
-        _route_of(parse_message(octets))
-    return len(messages)
 
 
 def check_and_route(messages: list[bytes]) -> int:
@@ -96,17 +87,3 @@ def render() -> int:
     for rows in INVITE_HEADERS:
         Request("INVITE", "sip:callee@example.net", rows, INVITE_BODY).render()
     return len(INVITE_HEADERS)
-
-
-def results(rounds: int, seconds: float) -> Iterator[tuple[str, Comparison]]:
-    """Measure all; names and figures as they come."""
-    parsers: dict[str, Callable[[list[bytes]], int]] = {
-        "route": _route,
-        "check": check_and_route,
-        "full": full,
-    }
-    for case, messages in CASES.items():
-        for depth, parse in parsers.items():
-            floor, ours = partial(_floor, messages), partial(parse, messages)
-            yield f"parse {case}, {depth}", compare(floor, ours, rounds, seconds)
-    yield "render INVITE", compare(join, render, rounds, seconds)

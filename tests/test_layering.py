@@ -6,6 +6,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from configparser import ConfigParser
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 PACKAGE = Path(__file__).resolve().parent.parent / "sipuac"
 
-GROUND = frozenset({"errors", "machine", "effects"})
+GROUND = frozenset({"errors", "machine", "effects", "on_demand", "values"})
 BELOW_UA = GROUND | {
     "syntax",
     "sdp",
@@ -30,15 +31,17 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "_version": frozenset(),
     "errors": frozenset(),
     "machine": frozenset(),
-    "syntax": frozenset({"errors"}),
-    "effects": frozenset({"errors", "syntax"}),
-    "sdp": frozenset({"errors", "machine"}),
+    "on_demand": frozenset(),
+    "values": frozenset(),
+    "syntax": frozenset({"errors", "values"}),
+    "effects": frozenset({"errors", "syntax", "values"}),
+    "sdp": frozenset({"errors", "machine", "values"}),
     "transaction": GROUND | {"syntax"},
     "dialog": GROUND | {"syntax", "sdp"},
     # A sibling of `dialog`: a registration makes no dialog (RFC 3261 section 10.2).
     "registration": GROUND | {"syntax"},
     "transport": frozenset({"errors", "syntax"}),
-    "resolver": frozenset({"errors", "syntax"}),
+    "resolver": frozenset({"errors", "syntax", "values"}),
     "media": frozenset({"errors", "sdp"}),
     "ua": BELOW_UA | {"_version"},
     "service": frozenset({"_version", "errors", "syntax", "ua", "media"}),
@@ -292,6 +295,19 @@ class RuleTests(SynchronousTestCase):
         line = "from twisted.internet import reactor\n"
         self.assertRefused("sipuac.service.tap", line)
         self.assertAllowed("sipuac.service.tap", f"def f():\n    {line}")
+
+
+class CoverageTests(SynchronousTestCase):
+    """What the coverage that continuous integration reports is measured of."""
+
+    def test_the_pure_layers(self) -> None:
+        """All pure layers, and nothing else."""
+        config = ConfigParser()
+        config.read(PACKAGE.parent / "setup.cfg", encoding="utf-8")
+        measured = config["coverage:run"]["source"].split()
+        self.assertEqual(
+            measured, sorted(f"sipuac.{layer}" for layer in PURE - {"_version"})
+        )
 
 
 class ReactorTests(SynchronousTestCase):

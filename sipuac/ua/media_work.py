@@ -6,7 +6,6 @@ result of what was given up, or that comes after the session was closed, is drop
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeVar
 
@@ -112,7 +111,8 @@ class MediaWork:
         self._working: Deferred[Any] | None = None
         # The answer of the branch that it was given to while it worked.
         self._next_answer: SessionDescription | None = None
-        self._waiting: deque[Callable[[], None]] = deque()
+        # Hardly ever more than one; an empty deque takes 600 octets.
+        self._waiting: list[Callable[[], None]] = []
 
     # What it is asked
 
@@ -186,14 +186,25 @@ class MediaWork:
             return
         finished(result)
         if self._waiting and self._working is None:
-            self._waiting.popleft()()
+            self._waiting.pop(0)()
 
     def _give(self, answer: SessionDescription) -> None:
         session = self.session
         is_replaced = self._has_answer and not self._is_offering
         method = session.replace_answer if is_replaced else session.apply_answer
-        working: Deferred[Any] = modified(answer, self._incoming)
-        working.addCallback(method)
+        if self._incoming:
+            working: Deferred[Any] = modified(answer, self._incoming)
+            working.addCallback(method)
+        else:
+            result: object
+            try:
+                result = method(answer)
+            except Exception:
+                result = Failure()
+            if not isinstance(result, Deferred):
+                self._given(result)
+                return
+            working = result
         self._begin(working, self._given)
 
     def _given(self, result: object) -> None:

@@ -63,6 +63,7 @@ class ContactTests(SynchronousTestCase):
         request = self.made(uri)
         self.assertEqual(request.get_all("Request-Disposition"), ["fork"])
         self.refused(f"{uri}%2C%20no-fork")
+        self.refused(f"{uri}%2C%2C%40")
 
     def test_dangerous_headers(self) -> None:
         """Those that are dangerous, that misstate place or capabilities, or that speak
@@ -112,3 +113,9 @@ class ProxyTests(SynchronousTestCase):
     def test_no_proxy(self) -> None:
         """A telephone number is none."""
         self.assertRaises(LocalProtocolError, proxied_by, invite(), parse_uri("tel:+1"))
+
+    def test_a_route_of_ours_that_cannot_be_read(self) -> None:
+        """Nobody knows where it would go; it is not repeated."""
+        old = invite(("Route", "<<"))
+        proxy = parse_uri("sip:p.example")
+        self.assertRaises(LocalProtocolError, proxied_by, old, proxy)

@@ -10,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from sipuac.effects import StartTimer, StopTimer
 from sipuac.errors import (
     LocalProtocolError,
+    Redirected,
     RemoteProtocolError,
     RequestRejected,
     TransactionTimeout,
@@ -25,9 +26,11 @@ from sipuac.registration.registration import (
     SendRegister,
     State,
     Unbound,
+    failure_of,
 )
 from sipuac.syntax.fields import NameAddress
 from sipuac.syntax.message import Response
+from sipuac.syntax.uri import SipUri, parse_uri
 
 IDENTITY = NameAddress.parse("<sip:caller@example.com>")
 OURS = (NameAddress.parse("<sip:caller@192.0.2.1>"),)
@@ -314,3 +317,35 @@ class RegistrationTests(SynchronousTestCase):
             finish()
         self.assertTrue(ended, message)
         self.assertEqual((registration.state, running), (State.OVER, set()), message)
+
+    def test_redirected(self) -> None:
+        """A 3xx that is left is a failure that says where else to look; what cannot be
+        read in it is left out.
+        """
+        for text, expected in (
+            ("<sip:other.example>", ("sip:other.example",)),
+            ("<sip:other.example", ()),
+        ):
+            error = failure_of(answer(302, ("Contact", text)))
+            assert isinstance(error, Redirected)
+            self.assertEqual(error.contacts, expected)
+            self.assertEqual(error.status, 302)
+
+    def test_the_request_uri(self) -> None:
+        """The Request-URI "names the domain", without a user; a registrar of its own
+        may be named (3261-10.2-b).
+        """
+        identity = NameAddress.parse("<sip:caller@example.com:5070;transport=tcp>")
+        options = RegistrationOptions(identity)
+        self.assertEqual(str(options.request_uri), "sip:example.com:5070;transport=tcp")
+        registrar = parse_uri("sips:me@registrar.example")
+        assert isinstance(registrar, SipUri)
+        options = RegistrationOptions(identity, registrar=registrar)
+        self.assertEqual(str(options.request_uri), "sips:registrar.example")
+
+    def test_good_options(self) -> None:
+        """What can be is not refused."""
+        for reg_id in (1, 2**31 - 1):
+            options = RegistrationOptions(IDENTITY, instance=INSTANCE, reg_id=reg_id)
+            options.check()
+        RegistrationOptions(IDENTITY, base_wait=30.0, max_wait=30.0).check()
