@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -20,12 +21,13 @@ from tests.integration.peers import free_port, is_bound
 from tests.integration.processes import ROOT
 from tests.soak.flooder import DATAGRAMS
 from tests.soak.peers import end_in_order
-from tests.soak.siege import Plan
+from tests.soak.siege import KINDS, Plan
 
 # Seconds until a new call stands after a flood.
 _RECOVERY = 5.0
-# Bytes by which a flood may make the process grow.
-_GROWTH = 64 * 1024 * 1024
+# Bytes by which a flood may make the process grow: the most requests of strangers that
+# are kept, 5,800 of some 10 KiB, and half as much again.
+_GROWTH = 96 * 1024 * 1024
 # Objects that may be left when nothing lingers any more: the last 4,096 UDP peers and
 # 10,000 sources are remembered.
 _LEFT = 50_000
@@ -36,6 +38,7 @@ def floods(
     datagrams: int,
     connections: int,
     *,
+    kinds: Sequence[str] = KINDS,
     seed: int = 1,
     t1: float = 0.5,
     descriptors: int = 1024,
@@ -47,6 +50,7 @@ def floods(
         folder: For the files; made where it is not there.
         datagrams: How many of each kind.
         connections: How many of each kind.
+        kinds: Which ones, in order.
         seed: Of the floods.
         t1: Seconds (RFC 3261 section 17), of the process that is flooded.
         descriptors: Files and sockets that it may have open.
@@ -65,6 +69,7 @@ def floods(
         key=str(key),
         datagrams=datagrams,
         connections=connections,
+        kinds=kinds,
         seed=seed,
         t1=t1,
         descriptors=descriptors,
@@ -149,6 +154,9 @@ def main() -> int:
     )
     parser.add_argument("--datagrams", type=int, default=100_000, help="of each kind")
     parser.add_argument("--connections", type=int, default=10_000, help="of each kind")
+    parser.add_argument(
+        "--kind", action="append", choices=KINDS, help="only this one; again for more"
+    )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--t1", type=float, default=0.5, help="seconds")
     parser.add_argument("--folder", type=Path, help="for logs and figures")
@@ -159,6 +167,7 @@ def main() -> int:
         folder,
         options.datagrams,
         options.connections,
+        kinds=options.kind or KINDS,
         seed=options.seed,
         t1=options.t1,
     )

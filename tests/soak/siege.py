@@ -10,7 +10,7 @@ import json
 import resource
 import sys
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -48,6 +48,7 @@ class Plan:
         certificate, key: Files for TLS.
         datagrams: How many of each kind.
         connections: How many of each kind.
+        kinds: Which floods.
         seed: Of the floods.
         t1: Seconds (RFC 3261 section 17).
         descriptors: Files and sockets that the process may have open.
@@ -62,6 +63,7 @@ class Plan:
     key: str
     datagrams: int
     connections: int
+    kinds: Sequence[str] = KINDS
     seed: int = 1
     t1: float = 0.5
     descriptors: int = 1024
@@ -131,7 +133,7 @@ class Siege:
                 self._sessions.append(await self._call(self._plan.waits, transport))
         before = memory.tracked()
         floods = []
-        for kind in KINDS:
+        for kind in self._plan.kinds:
             floods.append(await self._flood(kind))
         ended = [session.bye() for session in self._sessions]
         by = [(await one).by for one in ended]
