@@ -229,12 +229,19 @@ class Invitation:
 
     def request_received(
         self, request: Request, transaction: ServerTransaction | None
-    ) -> None:
-        """The callee sends a request in one of the dialogs, or an ACK or CANCEL."""
+    ) -> bool:
+        """The callee sends a request in one of the dialogs, or an ACK or CANCEL.
+
+        Returns:
+            Whether somebody is left who answers it.
+        """
         tag = request.from_tag or ""
-        known = (one for one in reversed(self._lingering) if one.has_branch(tag))
-        attempt = next(known, self._attempt)
-        attempt.request_received(request, transaction)
+        latest_first = self._lingering[::-1]
+        known = [one for one in latest_first if one.has_branch(tag)]
+        for attempt in known or latest_first:
+            attempt.request_received(request, transaction)
+            return True
+        return False
 
     def stray_success(self, response: Response) -> bool:
         """A 2xx came that no transaction passes up any more.

@@ -308,8 +308,7 @@ class Inviter:
         invitation = self._invitations.get(request.call_id)
         if invitation is None:
             return False
-        invitation.request_received(request, transaction)
-        return True
+        return invitation.request_received(request, transaction)
 
     def _stray_success(self, response: Response, flow: IFlow) -> bool:
         invitation = self._invitations.get(response.call_id)

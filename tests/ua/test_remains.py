@@ -6,7 +6,7 @@ import gc
 import weakref
 
 from sipuac.dialog.events import ExtraEnded
-from sipuac.errors import SessionNotModified
+from sipuac.errors import Busy, SessionNotModified
 from sipuac.ua.events import CallEvent
 from sipuac.ua.invitation import Invitation
 from sipuac.ua.session import Session
@@ -160,6 +160,29 @@ class RemainsTests(PeerTestCase):
         self.peer.ask("INFO", "a")
         self.advance()
         self.assertEqual(self.peer.statuses[-1], 481)
+
+    def test_a_request_of_no_dialog(self) -> None:
+        """Of two attempts one lingers, as it has sent more than its INVITE, and one is
+        left: what belongs to no dialog of either is answered all the same.
+        """
+        call = self.invite(follow_redirects=True)
+        first = self.peer.last("INVITE")
+        rseq = [("Require", "100rel"), ("RSeq", "1")]
+        self.peer.answer(first, 180, "a", headers=rseq)
+        self.advance()
+        self.peer.answer(self.peer.last("PRACK"), 200)
+        other = self.target.replace("bob", "carol")
+        self.peer.answer(first, 302, "a", headers=[("Contact", f"<{other}>")])
+        self.advance()
+        self.peer.answer(self.peer.last("INVITE"), 486, "b")
+        self.advance()
+        self.failureResultOf(call.established, Busy)
+        self.assertEqual(len(self.inviter.remains), 1)
+        self.assertEqual(self.inviter.invitations, [call])
+        self.peer.ask("INFO", "nobody")
+        self.advance()
+        self.assertEqual(self.peer.statuses[-1], 481)
+        self.assert_nothing_left()
 
     def test_an_ended_session_changes_no_more(self) -> None:
         """What is asked of a session that is over fails, at once."""
