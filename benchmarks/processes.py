@@ -184,14 +184,26 @@ def sipp_callee() -> Iterator[int]:
             stderr=subprocess.DEVNULL,
         )
         pin(process.pid, FAR_CORE)
-        # It says nothing when it is ready; what comes before that would be repeated by
-        # sipuac and lost to the floor.
-        time.sleep(0.5)
         try:
+            # It says nothing when it is ready; what comes before that would be repeated
+            # by sipuac and lost to the floor.
+            _wait_for(port)
+            time.sleep(0.3)
             yield port
         finally:
             process.kill()
             process.wait()
+
+
+def _wait_for(port: int) -> None:
+    """Wait until somebody has this port, for a few seconds at most."""
+    for _ in range(50):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            try:
+                probe.bind((HOST, port))
+            except OSError:
+                return
+        time.sleep(0.1)
 
 
 def free_port() -> int:
