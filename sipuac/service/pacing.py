@@ -28,8 +28,9 @@ INTERVAL = 0.5
 #: repeats what was not answered (RFC 3261 section 17.1.1.1).
 MAX_LAG = 0.5
 
-#: New calls a second that are let go however bad it looks.
-MIN_RATE = 1.0
+#: New calls a second that are let go however bad it looks: so few are not what makes it
+#: bad.
+MIN_RATE = 10.0
 
 #: Calls that may wait for their turn.
 MAX_WAITING = 1_000
@@ -191,9 +192,8 @@ class Pacer:
         return bool(let_go or self._waiting or self._reduced is not None)
 
     def _reduce(self, achieved: float, losing: str) -> None:
-        """Halve what was too much: the limit where there is one, else what we did."""
-        too_much = achieved if self._limit is None else min(achieved, self._limit)
-        self._too_much = max(too_much, MIN_RATE)
+        """Halve what was too much: the calls that have left in a second."""
+        self._too_much = max(achieved, MIN_RATE)
         self._reduced = max(self._too_much / 2, MIN_RATE)
         self._age = 0
         self._reductions += 1
