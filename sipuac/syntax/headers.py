@@ -25,6 +25,7 @@ from sipuac.syntax.fields import (
     parse_max_forwards,
     parse_rseq,
 )
+from sipuac.syntax.fields_routing import read_route
 from sipuac.syntax.lexical import WHITE_SPACE, split_list
 from sipuac.syntax.names import USUAL_SPELLINGS, canonical_name
 
@@ -111,10 +112,12 @@ class Headers:
 
     def _elements(self, key: str) -> list[str]:
         """All values of a list field, its rows split at their commas."""
-        elements: list[str] = []
-        for row in self._rows(key):
-            elements += split_list(row)
-        return elements
+        names = self._names
+        if key not in names:
+            return []
+        if names.count(key) == 1:
+            return split_list(self._values[names.index(key)])
+        return [element for row in self._rows(key) for element in split_list(row)]
 
     def _rows(self, key: str) -> list[str]:
         """All values of a field as they came, by its canonical name."""
@@ -216,32 +219,45 @@ class Headers:
     @property
     def vias(self) -> list[Via]:
         """All Via values, the top one first."""
-        return self._once("vias", self._read_vias)
-
-    def _read_vias(self) -> list[Via]:
-        elements = self._elements("Via")
-        return [self.top_via, *map(Via.parse, elements[1:])] if elements else []
+        parsed = self._parsed
+        if "vias" not in parsed:
+            elements = self._elements("Via")
+            if len(elements) > 1:
+                parsed["vias"] = [self.top_via, *map(Via.parse, elements[1:])]
+            else:
+                parsed["vias"] = [self.top_via] if elements else []
+        vias: list[Via] = parsed["vias"]
+        return vias
 
     @property
     def from_(self) -> NameAddress:
         """Who the request is from."""
-        return self._once("from_", lambda: NameAddress.parse(self._required("From")))
+        parsed = self._parsed
+        if "from_" not in parsed:
+            parsed["from_"] = NameAddress.parse(self._required("From"))
+        address: NameAddress = parsed["from_"]
+        return address
 
     @property
     def to(self) -> NameAddress:
         """Whom the request is for."""
-        return self._once("to", lambda: NameAddress.parse(self._required("To")))
+        parsed = self._parsed
+        if "to" not in parsed:
+            parsed["to"] = NameAddress.parse(self._required("To"))
+        address: NameAddress = parsed["to"]
+        return address
 
     @property
     def contacts(self) -> list[NameAddress]:
         """All Contact values; none where the field is "*" (`has_wildcard_contact`)."""
-        return self._once("contacts", self._read_contacts)
-
-    def _read_contacts(self) -> list[NameAddress]:
-        elements = self._elements("Contact")
-        if elements == ["*"]:
-            return []
-        return [*map(NameAddress.parse, elements)]
+        parsed = self._parsed
+        if "contacts" not in parsed:
+            elements = self._elements("Contact")
+            if elements == ["*"]:
+                elements = []
+            parsed["contacts"] = [*map(NameAddress.parse, elements)]
+        addresses: list[NameAddress] = parsed["contacts"]
+        return addresses
 
     @property
     def has_wildcard_contact(self) -> bool:
@@ -251,15 +267,20 @@ class Headers:
     @property
     def routes(self) -> list[NameAddress]:
         """All Route values, the next hop first."""
-        return self._once("routes", lambda: self._read_addresses("Route"))
+        return self._addresses("routes", "Route")
 
     @property
     def record_routes(self) -> list[NameAddress]:
         """All Record-Route values, as they stand in the message."""
-        return self._once("record_routes", lambda: self._read_addresses("Record-Route"))
+        return self._addresses("record_routes", "Record-Route")
 
-    def _read_addresses(self, key: str) -> list[NameAddress]:
-        return [*map(NameAddress.parse, self._elements(key))]
+    def _addresses(self, attribute: str, key: str) -> list[NameAddress]:
+        """All values of a field of routes; kept under the name of their property."""
+        parsed = self._parsed
+        if attribute not in parsed:
+            parsed[attribute] = [*map(read_route, self._elements(key))]
+        addresses: list[NameAddress] = parsed[attribute]
+        return addresses
 
     # Other fields
 

@@ -46,6 +46,22 @@ def read_host(text: str) -> str:
     return text
 
 
+# They come as often as hosts alone do; one look-up for both.
+@lru_cache(maxsize=4096)
+def read_host_and_port(text: str) -> tuple[str, int | None]:
+    """Host and port of a text made of `HOST` and perhaps ":" and digits.
+
+    Raises:
+        ParseError: As of `read_host` and `read_port`.
+    """
+    end = text.rfind("]") + 1
+    if not end:
+        end = text.find(":")
+        if end < 0:
+            return read_host(text), None
+    return read_host(text[:end]), read_port(text[end + 1 :] or None)
+
+
 def _read_ipv6(text: str) -> str:
     if not text.endswith("]"):
         raise ParseError(f"not an IPv6 reference: {text[:80]!r}")

@@ -344,9 +344,12 @@ class Response(Message):
         A final response must get its ACK whatever its Contact is, so that what cannot
         be read counts as absent here, unlike in requests.
         """
-        return self._once(
-            "contacts", lambda: self._readable("Contact", NameAddress.parse)
-        )
+        try:
+            return super().contacts
+        except ParseError:
+            readable = self._readable("Contact", NameAddress.parse)
+            self._parsed["contacts"] = readable
+            return readable
 
     @property
     def is_provisional(self) -> bool:

@@ -46,10 +46,10 @@ _SIP_PARTS = re.compile(
     rf"(?:\?({_HEADER_CHARACTERS}++={_HEADER_CHARACTERS}*+"
     rf"(?:&{_HEADER_CHARACTERS}++={_HEADER_CHARACTERS}*+)*+))?"
 )
-#: What nearly all SIP URIs are, without escapes and headers: six groups in the order of
-#: the attributes of `SipUri`.
+#: What nearly all SIP URIs are, without escapes and headers: groups in the order of the
+#: attributes of `SipUri`, but that one holds host and port.
 PLAIN_SIP_URI = (
-    rf"(sips?):(?:({_USER})(?::({_PASSWORD}))?@)?({HOST})(?::([0-9]{{1,5}}+))?"
+    rf"(sips?):(?:({_USER})(?::({_PASSWORD}))?@)?((?:{HOST})(?::[0-9]{{1,5}}+)?)"
     rf"((?:;{_PARAMETER_CHARACTERS}++(?:={_PARAMETER_VALUE}*+)?+)*+)"
 ).replace("%", "")
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
