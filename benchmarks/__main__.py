@@ -1,31 +1,76 @@
-"""Prints all ratios: `python -m benchmarks [--quick]`."""
+"""Measures what it is asked for and prints a table of ratios.
+
+python -m benchmarks [parse|render|calls|forks|tls|memory|held|growth|latency ...]
+    [--short] [--rounds N] [--peers DIRECTORY] [--json FILE]
+"""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable, Iterable
+from functools import partial
+from pathlib import Path
 
-from benchmarks import calls, text
-from benchmarks.timing import pin
+from benchmarks import calls, forks, growth, held, latency, memory, text_ratios, tls
+from benchmarks.record import Record
+from benchmarks.rows import Row, Settings, table
+
+MEASUREMENTS: dict[str, Callable[[Settings], Iterable[Row]]] = {
+    "parse": partial(text_ratios.measure, is_rendering=False),
+    "render": partial(text_ratios.measure, is_rendering=True),
+    "calls": calls.measure,
+    "forks": forks.measure,
+    "tls": tls.measure,
+    "memory": memory.measure,
+    "held": held.measure,
+    "growth": growth.measure,
+    "latency": latency.measure,
+}
+#: Rounds of the long form; the others have five.
+_ROUNDS = {"parse": 9, "render": 9}
 
 
 def main() -> None:
-    """Measure and print, a line each."""
+    """Measure and print."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds")
-    parser.add_argument("--no-calls", action="store_true", help="text only, no SIPp")
+    parser.add_argument(
+        "what", nargs="*", help=f"{', '.join(MEASUREMENTS)}; all if none is named"
+    )
+    parser.add_argument("--short", action="store_true", help="a little, for a look")
+    parser.add_argument("--rounds", type=int)
+    parser.add_argument("--peers", type=Path, help="where they were installed")
+    parser.add_argument("--json", type=Path, help="file to keep rows and rounds in")
+    parser.add_argument(
+        "--gc-threshold", type=int, help="of sipuac's processes, see gc.set_threshold"
+    )
     options = parser.parse_args()
-    rounds, seconds, count = (3, 0.1, 1000) if options.quick else (7, 0.4, 4000)
-    pin(0, 0)
-    print("Ratios to the floor measured in the same rounds; 1 is as fast as the floor.")
-    for name, figures in text.results(rounds, seconds):
-        print(f"{name:24} {figures}", flush=True)
-    if options.no_calls:
-        return
-    if not calls.is_available():
-        print("calls: not measured, SIPp is not installed")
-        return
-    for name, figures, cpu in calls.results(rounds, count):
-        print(f"{name:24} {figures}   {cpu:.2f} CPU s per 1000", flush=True)
+    for name in options.what:
+        if name not in MEASUREMENTS:
+            parser.error(f"{name!r} is none of {', '.join(MEASUREMENTS)}")
+    threshold = options.gc_threshold
+    for name in options.what or MEASUREMENTS:
+        record = Record(name, options.short)
+        rows = measure(
+            name,
+            Settings(
+                options.short,
+                options.rounds or (1 if options.short else _ROUNDS.get(name, 5)),
+                options.peers,
+                () if threshold is None else ("--gc-threshold", str(threshold)),
+                record.note,
+            ),
+        )
+        record.rows = rows
+        if rows:
+            print(table(rows), flush=True)
+        if options.json is not None:
+            record.save(options.json)
+
+
+def measure(name: str, settings: Settings) -> list[Row]:
+    """The rows of one measurement."""
+    print(f"{name} ...", flush=True)
+    return list(MEASUREMENTS[name](settings))
 
 
 if __name__ == "__main__":

@@ -1,127 +1,134 @@
-"""Places calls in a process of its own and prints the figures as JSON.
+"""Places calls as it is told, in a process of its own: sipuac, or the floor.
 
-python -m benchmarks.caller floor|sipuac PORT CALLS WINDOW
+python -m benchmarks.caller floor|sipuac [--authority FILE] [--t1 SECONDS]
+    [--gc-threshold OBJECTS] [--trace-memory]
 """
 
 from __future__ import annotations
 
-import json
-import os
-import resource
-import sys
-import time
+import argparse
+import gc
+import tracemalloc
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
+from benchmarks.callee import NAME
 from benchmarks.floor import HOST, ReadyMadeCaller
-from benchmarks.timing import pin
-
-# Seconds without any progress after which the calls that have not ended are lost.
-_PATIENCE = 5.0
+from benchmarks.orders import Caller, Order, Turn, Worker
 
 
-def start_floor(
-    reactor: Any, port: int, calls: int, window: int, ended: Callable[[], None]
-) -> None:
-    """Place the calls with ready-made texts."""
-    protocol = ReadyMadeCaller(port, calls, window, ended)
-    reactor.listenUDP(0, protocol, HOST, maxPacketSize=65536)
-
-
-def start_sipuac(
-    reactor: Any, port: int, calls: int, window: int, ended: Callable[[], None]
-) -> None:
-    """Place the calls with sipuac's service, as an application would."""
-    from sipuac.media.static import StaticMedia
-    from sipuac.service.inviter_service import InviterService
-    from sipuac.ua.session import Session
-
-    service = InviterService(
-        "sip:benchmark@example.com", reactor=reactor, bind=HOST, media=StaticMedia()
-    )
-    service.startService()
-    target = f"sip:service@{HOST}:{port}"
-    to_place = calls
-
-    def place() -> None:
-        nonlocal to_place
-        to_place -= 1
-        call = service.call(target)
-        call.addCallback(Session.bye)
-        call.addCallbacks(over, failed)
-
-    def over(ignored: object) -> None:
-        ended()
-        if to_place:
-            place()
-
-    def failed(failure: Any) -> None:
-        print(failure.getErrorMessage(), file=sys.stderr)
-        if to_place:
-            place()
-
-    for _ in range(min(window, calls)):
-        place()
-
-
-class Meter:
-    """Counts calls that end, and prints the figures when the last one has.
+class SipuacCaller:
+    """Places calls with sipuac's service, as an application would.
 
     Args:
-        reactor: Where the calls are placed.
-        calls: How many are placed.
+        service: The running `InviterService`.
+        delegate: Makes what listens to a call.
+        order: Whom to call, and how.
     """
 
-    def __init__(self, reactor: Any, calls: int) -> None:
-        self._reactor = reactor
-        self._calls = calls
-        self._ended = 0
-        self._seen = 0
-        self._start = self._last = time.perf_counter()
-        self._cpu_at_start = _cpu_seconds()
-        reactor.callLater(_PATIENCE, self._look)
+    def __init__(
+        self, service: Any, delegate: Callable[[], object], order: Order
+    ) -> None:
+        self._service = service
+        self._delegate = delegate
+        self._target = f"sip:{order.user}@{HOST}:{order.port}"
+        if order.transport != "udp":
+            # By its name, as the certificate has it.
+            self._target = (
+                f"sip:{order.user}@{NAME}:{order.port};transport={order.transport}"
+            )
+        self._options = {"early_media": True} if order.user == "fork" else {}
 
-    def ended(self) -> None:
-        """One call has ended."""
-        self._ended += 1
-        self._last = time.perf_counter()
-        if self._ended == self._calls:
-            self._print()
+    def place(self, turn: Turn, token: float) -> None:
+        """See `Caller`."""
+        call = self._service.call(
+            self._target, delegate=self._delegate(), **self._options
+        )
+        call.addCallback(turn.answered, token)
+        call.addErrback(_fail, turn)
 
-    def _look(self) -> None:
-        if self._ended == self._seen:
-            self._print()
-        self._seen = self._ended
-        self._reactor.callLater(_PATIENCE, self._look)
-
-    def _print(self) -> None:
-        figures = {
-            "calls_per_second": self._ended / (self._last - self._start),
-            "cpu_seconds_per_1000": 1000
-            * (_cpu_seconds() - self._cpu_at_start)
-            / max(1, self._ended),
-            "lost": self._calls - self._ended,
-        }
-        print(json.dumps(figures), flush=True)
-        # Not stopped in order: that would wait for the timers of all those calls.
-        os._exit(0)
+    def hang_up(self, call: Any, turn: Turn) -> None:
+        """See `Caller`."""
+        call.bye().addCallback(_end, turn)
 
 
-def _cpu_seconds() -> float:
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    return usage.ru_utime + usage.ru_stime
+def _end(ended: object, turn: Turn) -> None:
+    turn.ended()
+
+
+def _fail(failure: Any, turn: Turn) -> None:
+    turn.failed(failure.getErrorMessage())
+
+
+def sipuac_callers(
+    reactor: Any, authority: str | None, t1: float
+) -> Callable[[Order], Caller]:
+    """Start sipuac's service; what makes a caller for each order."""
+    from sipuac.media.static import StaticMedia
+    from sipuac.service.inviter_service import InviterService
+    from sipuac.ua.events import CallEvent
+    from sipuac.ua.interfaces import InviteDelegate
+    from sipuac.ua.user_agent import Timers
+
+    class Counter(InviteDelegate):
+        """Counts what happens to a call."""
+
+        events = 0
+
+        def event(self, event: CallEvent) -> None:
+            self.events += 1
+
+    service = InviterService(
+        "sip:benchmark@example.com",
+        reactor=reactor,
+        bind=HOST,
+        media=StaticMedia(),
+        hosts={NAME: HOST},
+        tls_ca=authority,
+        timers=Timers(t1=t1),
+    )
+    service.startService()
+    return partial(SipuacCaller, service, Counter)
+
+
+def floor_callers(reactor: Any) -> Callable[[Order], Caller]:
+    """What makes a caller with ready-made texts, on a socket of its own."""
+    # Each callee is to see each Call-ID once.
+    callers: dict[int, Caller] = {}
+
+    def make(order: Order) -> Caller:
+        if order.port not in callers:
+            caller = callers[order.port] = ReadyMadeCaller(order.port)
+            reactor.listenUDP(0, caller, HOST, maxPacketSize=65536)
+        return callers[order.port]
+
+    return make
 
 
 def main() -> None:
-    """Place the calls, print what it took, and leave without waiting for anything."""
-    kind, *numbers = sys.argv[1:]
-    port, calls, window = map(int, numbers)
-    pin(0, 0)
-    from twisted.internet import reactor
+    """Take orders until standard input ends."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.caller")
+    parser.add_argument("kind", choices=["floor", "sipuac"])
+    parser.add_argument("--authority", help="PEM file to trust for TLS")
+    parser.add_argument("--t1", type=float, default=0.5, help="timer T1, seconds")
+    parser.add_argument("--gc-threshold", type=int, help="as gc.set_threshold has it")
+    parser.add_argument("--trace-memory", action="store_true")
+    options = parser.parse_args()
+    if options.gc_threshold is not None:
+        gc.set_threshold(options.gc_threshold, *gc.get_threshold()[1:])
+    from twisted.internet import reactor as global_reactor
 
-    starters = {"floor": start_floor, "sipuac": start_sipuac}
-    meter = Meter(reactor, calls)
-    starters[kind](reactor, port, calls, window, meter.ended)
+    # Twisted's module is its reactor, which it does not say.
+    reactor: Any = global_reactor
+    if options.kind == "floor":
+        make = floor_callers(reactor)
+    else:
+        make = sipuac_callers(reactor, options.authority, options.t1)
+    if options.trace_memory:
+        tracemalloc.start()
+    worker = Worker(make, reactor.callLater)
+    worker.listen(reactor.callFromThread)
     reactor.run()
 
 

@@ -1,84 +1,86 @@
-"""Calls a second against `sipp -sn uas`: INVITE, 180, 200, ACK, BYE, 200 over UDP."""
+"""Calls a second against `sipp -sn uas`: INVITE, 180, 200, ACK, BYE, 200 over UDP.
+
+All place the same number of calls. That matters: what a library keeps of the calls of
+the last 32 s (64*T1) makes the next one dearer in some.
+"""
 
 from __future__ import annotations
 
-import json
-import shutil
-import socket
-import subprocess
-import sys
-import tempfile
-import time
+import random
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import cast
 
-from benchmarks.floor import BUFFER_SIZE, HOST
-from benchmarks.timing import Comparison, comparison, pin
+from benchmarks.orders import Order, Reply
+from benchmarks.peers import PEERS, installed
+from benchmarks.processes import CallerProcess, has_sipp, sipp_callee
+from benchmarks.rounds import ratio
+from benchmarks.rows import Row, Settings
 
-Figures = dict[str, float]
+WINDOWS = (50, 500)
+#: By window; of the floor, whose calls are short, more than of the others.
+_FLOOR_GOAL, _PEERS_GOAL = 0.25, 5.0
+_WARM_UP = 200
 
 
-def is_available() -> bool:
-    """Whether there is a SIPp to call."""
-    return shutil.which("sipp") is not None
+def dial(kind: str, settings: Settings, calls: int, window: int) -> Reply:
+    """Place calls with a process of its own, to a callee of its own."""
+    options = settings.options if kind == "sipuac" else ()
+    with sipp_callee() as port, CallerProcess(kind, settings.peers, *options) as caller:
+        caller.do(Order("dial", port=port, calls=_WARM_UP, window=10))
+        return caller.do(Order("dial", port=port, calls=calls, window=window))
 
 
-@contextmanager
-def callee() -> Iterator[int]:
-    """A SIPp that answers, on the other core; the value is its port."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-    arguments = ["sipp", "-sn", "uas", "-i", HOST, "-p", str(port), "-nostdin"]
-    # Its own choice of buffers is too small for 500 calls at once.
-    arguments += ["-buff_size", str(BUFFER_SIZE)]
-    with tempfile.TemporaryDirectory() as folder:
-        process = subprocess.Popen(
-            arguments,
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+def measure(settings: Settings) -> Iterator[Row]:
+    """All windows, against the floor and each peer, and the better of them."""
+    if not has_sipp():
+        print("calls: not measured, SIPp is not installed")
+        return
+    peers = installed(settings.peers)
+    if len(peers) < len(PEERS):
+        missing = ", ".join(sorted(set(PEERS) - set(peers)))
+        print(f"calls: without {missing}, not installed (see benchmarks.peers)")
+    count = 500 if settings.is_short else 10_000
+    shuffle = random.Random(1).shuffle
+    for window in WINDOWS:
+        kinds = ["floor", "sipuac", *peers]
+        rounds: dict[str, list[Reply]] = {kind: [] for kind in kinds}
+        for turn in range(settings.rounds):
+            shuffle(kinds)
+            for kind in kinds:
+                reply = dial(kind, settings, count, window)
+                settings.note(f"calls, window {window}", kind, turn, reply)
+                rounds[kind].append(reply)
+        yield from rows_of(window, rounds, peers)
+
+
+def rows_of(
+    window: int, rounds: dict[str, list[Reply]], peers: list[str]
+) -> Iterator[Row]:
+    """What the rounds of a window say."""
+
+    def speeds(kind: str, by: str = "wall") -> list[float]:
+        if by == "wall":
+            return [reply["calls_per_second"] for reply in rounds[kind]]
+        return [1000 / reply["cpu_ms_per_call"] for reply in rounds[kind]]
+
+    name = f"calls, window {window}"
+    goals = {"floor": _FLOOR_GOAL}
+    if len(peers) == len(PEERS):
+        best = max(peers, key=lambda peer: ratio(speeds(peer), speeds("sipuac")))
+        goals[best] = _PEERS_GOAL
+    for kind in ("floor", *peers):
+        against = f"{kind} {PEERS[kind]}" if kind in PEERS else kind
+        yield Row(
+            name,
+            against,
+            "/s",
+            speeds("sipuac"),
+            speeds(kind),
+            goal=goals.get(kind),
+            cpu=ratio(speeds("sipuac", "cpu"), speeds(kind, "cpu")),
         )
-        pin(process.pid, 1)
-        # It says nothing when it is ready; what comes before that would be repeated by
-        # sipuac and lost to the floor.
-        time.sleep(0.5)
-        try:
-            yield port
-        finally:
-            process.kill()
-            process.wait()
-
-
-def measure(kind: str, calls: int, window: int) -> Figures:
-    """Place calls in a process of its own, to a callee of its own.
-
-    Raises:
-        RuntimeError: It failed, or lost more than one call in fifty.
-    """
-    with callee() as port:
-        arguments = [sys.executable, "-m", "benchmarks.caller", kind, str(port)]
-        finished = subprocess.run(
-            [*arguments, str(calls), str(window)], capture_output=True, text=True
-        )
-    if finished.returncode:
-        raise RuntimeError(f"{kind} failed: {finished.stderr[-2000:]}")
-    figures = cast(Figures, json.loads(finished.stdout))
-    if figures["lost"] > calls / 50:
-        raise RuntimeError(f"{kind} lost calls: {figures} {finished.stderr[-2000:]}")
-    return figures
-
-
-def results(rounds: int, calls: int) -> Iterator[tuple[str, Comparison, float]]:
-    """Measure all; names, calls a second, and our CPU seconds per 1000 calls."""
-    for window in (50, 500):
-        pairs = []
-        cpu = []
-        for _ in range(rounds):
-            floor = measure("floor", calls, window)
-            ours = measure("sipuac", calls, window)
-            pairs.append((floor["calls_per_second"], ours["calls_per_second"]))
-            cpu.append(ours["cpu_seconds_per_1000"])
-        yield f"calls, window {window}", comparison(pairs), sorted(cpu)[len(cpu) // 2]
+    yield Row(
+        f"processor time of a call, window {window}",
+        "",
+        "ms",
+        [reply["cpu_ms_per_call"] for reply in rounds["sipuac"]],
+    )

@@ -1,9 +1,8 @@
 """The other parsers and renderers that ours is compared with.
 
-`python -m benchmarks.text_peers DIRECTORY` makes a virtual environment there and
-installs from PyPI those that do not come with Twisted. They are pure Python without
-dependencies, so that they can be imported into the process that measures, and take
-turns with ours.
+Those that do not come with Twisted are installed by `benchmarks.peers`. They are pure
+Python without dependencies, so that they can be imported into the process that
+measures, and take turns with ours.
 
 What a library cannot do itself is done here in the cheapest way that gives the right
 answer, so that nothing but its own work counts against it.
@@ -12,18 +11,14 @@ answer, so that nothing but its own work counts against it.
 from __future__ import annotations
 
 import importlib
-import subprocess
 import sys
 import sysconfig
-import venv
 from pathlib import Path
 from typing import Any
 
 from twisted.protocols import sip
 
 from benchmarks.messages import INVITE_BODY, INVITE_HEADERS
-
-REQUIREMENTS = ("aiosipua==0.7.0",)
 
 #: What *route* reads: branch, Call-ID, CSeq number and method, From and To tags.
 Route = tuple[str, str, int, str, str, str]
@@ -103,10 +98,15 @@ def _behind(text: str, mark: str) -> str:
 
 
 class AiosipuaParser:
-    """aiosipua 0.7."""
+    """aiosipua 0.7.
+
+    Args:
+        directory: Where the peers are installed.
+    """
 
     def __init__(self, directory: Path) -> None:
-        library = sysconfig.get_path("purelib", "venv", {"base": str(directory)})
+        base = {"base": str(directory / "aiosipua")}
+        library = sysconfig.get_path("purelib", "venv", base)
         sys.path.append(library)
         try:
             self._library: Any = importlib.import_module("aiosipua.message")
@@ -137,14 +137,3 @@ class AiosipuaParser:
             request.body = INVITE_BODY
             bytes(request)
         return len(INVITE_HEADERS)
-
-
-def install(directory: Path) -> None:
-    """Make the virtual environment of the peers."""
-    venv.create(directory, with_pip=True)
-    pip = [str(directory / "bin" / "python"), "-m", "pip", "install", "--quiet"]
-    subprocess.run([*pip, *REQUIREMENTS], check=True)
-
-
-if __name__ == "__main__":
-    install(Path(sys.argv[1]))

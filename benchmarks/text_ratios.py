@@ -1,31 +1,26 @@
 """Parsing and rendering compared with other libraries, as ratios.
 
-::
-
-    python -m benchmarks.text_peers build/peers      # once
-    python -m benchmarks.text_ratios --peers build/peers
-
-Without `--peers` only what comes with Twisted takes part. All that are compared take
-turns in one process, each round in another order; what counts is the processor time of
-the process, so that other load on the machine disturbs little. Every answer is checked
-before it is measured.
+All that are compared take turns in one process, each round in another order; what
+counts is the processor time of the process, so that other load on the machine disturbs
+little. Every answer is checked before it is measured. What `sipuac, checked` does is
+`route` with all that the transport makes sure of, `sipuac, split` is `full` with the
+parts of all Vias and addresses.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import random
-import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
-from pathlib import Path
 
 from benchmarks import text
+from benchmarks.cores import pin
 from benchmarks.messages import CASES
+from benchmarks.peers import installed
+from benchmarks.processes import OUR_CORE
+from benchmarks.rows import Row, Settings
 from benchmarks.text_peers import AiosipuaParser, Route, TwistedParser
-from benchmarks.timing import pin
 from sipuac.syntax.parser import parse_message
 
 Work = Callable[[], int]
@@ -43,7 +38,7 @@ TARGETS = {
 }
 
 
-def measure(works: dict[str, Work], rounds: int, seconds: float) -> Rounds:
+def take_turns(works: dict[str, Work], rounds: int, seconds: float) -> Rounds:
     """Let all do their work in turns."""
     turns = {name: _turns(work, seconds) for name, work in works.items()}
     figures: Rounds = {name: [] for name in works}
@@ -65,12 +60,6 @@ def _turns(work: Work, seconds: float) -> int:
     start = time.process_time()
     work()
     return max(1, int(seconds / (time.process_time() - start)))
-
-
-def ratio(figures: Rounds, peer: str, own: str) -> float:
-    """How many times as fast as the peer: the median over the rounds."""
-    pairs = zip(figures[peer], figures[own], strict=True)
-    return statistics.median(theirs / ours for theirs, ours in pairs)
 
 
 def _own_route(octets: bytes) -> Route:
@@ -115,56 +104,48 @@ def comparisons(
         found[case, "route"] = {
             "sipuac": partial(_all, _own_route, messages),
             "sipuac, checked": partial(text.check_and_route, messages),
+            "split and a dictionary": partial(text.floor, messages),
             **{name: partial(_all, route, messages) for name, route in peers.items()},
         }
         if case != "big":
             # The lists of the big one are beyond twisted.protocols.sip.
             found[case, "full"] = {
                 "sipuac": partial(text.full, messages),
+                "sipuac, split": partial(text.split, messages),
                 "twisted": partial(_all, twisted.full, messages),
             }
-    found["INVITE", "render"] = {"sipuac": text.render, "join": text.join}
+    found["INVITE", "render"] = {"sipuac": text.render, "12 pairs joined": text.join}
     if aiosipua is not None:
         found["INVITE", "render"]["aiosipua"] = aiosipua.render
     return found
 
 
-def main() -> None:
-    """Measure all and print the table."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.text_ratios",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--peers", type=Path, help="where they were installed")
-    parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--seconds", type=float, default=0.15, help="of one turn")
-    parser.add_argument("--json", type=Path, help="where to write all rounds")
-    options = parser.parse_args()
-    aiosipua = AiosipuaParser(options.peers) if options.peers else None
-    pin(0, 0)
-    print(f"{'what':16} {'against':16} {'ratio':>6} {'goal':>5}     ours   theirs, µs")
-    kept = {}
+def measure(settings: Settings, *, is_rendering: bool) -> Iterator[Row]:
+    """Rendering, or else parsing, against each."""
+    aiosipua = None
+    if "aiosipua" in installed(settings.peers):
+        assert settings.peers is not None
+        aiosipua = AiosipuaParser(settings.peers)
+    else:
+        print("text: without aiosipua, not installed (see benchmarks.peers)")
+    pin(0, OUR_CORE)
+    seconds = 0.05 if settings.is_short else 0.15
     for (case, depth), works in comparisons(aiosipua).items():
-        figures = measure(works, options.rounds, options.seconds)
-        kept[f"{depth} {case}"] = figures
-        ours = statistics.median(figures["sipuac"])
-        for peer in works:
-            if peer != "sipuac":
-                is_goal = peer in ("twisted", "aiosipua") and (
-                    (depth == "render") == (peer == "aiosipua")
-                )
-                goal = TARGETS[case, depth] if is_goal else ""
-                theirs = statistics.median(figures[peer])
-                print(
-                    f"{depth + ' ' + case:16} {peer:16}"
-                    f" {ratio(figures, peer, 'sipuac'):6.2f} {goal!s:>5}"
-                    f" {ours:8.1f} {theirs:8.1f}",
-                    flush=True,
-                )
-    if options.json:
-        options.json.write_text(json.dumps(kept, indent=1))
+        if (depth == "render") != is_rendering:
+            continue
+        figures = take_turns(works, settings.rounds, seconds)
+        for name, costs in figures.items():
+            for turn, cost in enumerate(costs):
+                settings.note(f"{depth} {case}", name, turn, {"us": cost})
+        yield from rows_of(case, depth, figures)
 
 
-if __name__ == "__main__":
-    main()
+def rows_of(case: str, depth: str, figures: Rounds) -> Iterator[Row]:
+    """What the rounds of a case say; the goal is against one of the peers."""
+    goal_against = "aiosipua" if depth == "render" else "twisted"
+    what = "render an INVITE" if depth == "render" else f"parse {case}, {depth}"
+    speeds = {name: [1e6 / cost for cost in figures[name]] for name in figures}
+    for peer in figures:
+        if peer != "sipuac":
+            goal = TARGETS.get((case, depth)) if peer == goal_against else None
+            yield Row(what, peer, "/s", speeds["sipuac"], speeds[peer], goal=goal)

@@ -7,20 +7,19 @@ minute. What a dialog set asks beyond that stands in `dialog/effects.py`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from sipuac.errors import Unreachable
 from sipuac.syntax.message import Message
+from sipuac.values import value
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Send:
     """Hand this message to the flow of the transaction."""
 
     message: Message
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class StartTimer:
     """Fire this timer once, so many seconds from now; a running one is replaced."""
 
@@ -28,28 +27,28 @@ class StartTimer:
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class StopTimer:
     """Forget this timer; no harm where it does not run."""
 
     timer: str
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Deliver:
     """Pass this message up to the transaction user."""
 
     message: Message
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Fail:
     """Tell the transaction user that no response will come, and why."""
 
     error: Unreachable
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Terminated:
     """The machine has ended: forget it."""
 

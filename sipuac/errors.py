@@ -84,6 +84,10 @@ class ResolutionFailed(Unreachable):
     """The name of the next hop has no address (RFC 3263)."""
 
 
+class TooManyCalls(SipError):
+    """As many calls stand, or wait for their turn, as we were made for."""
+
+
 class CallFailed(SipError):
     """A call that was asked for does not stand.
 

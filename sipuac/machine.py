@@ -4,6 +4,9 @@ A machine is an object with a `state` and a class attribute `transitions`: for e
 state a row for each event that means something there, naming the next state and the
 action. No row means that the event is ignored in that state; that is SIP's rule, and
 why late timers and late responses need no cancelling.
+
+Beside its table a machine says in `ignored` why each row that is not there is not: so a
+row that was forgotten is seen. Nothing reads that at run time.
 """
 
 from __future__ import annotations
@@ -14,6 +17,8 @@ from typing import Any, Protocol
 # An action takes the machine and the event's own arguments, which differ by event.
 Action = Callable[..., list[Any]]
 Transitions = Mapping[str, Mapping[str, tuple[str, Action]]]
+#: For each state, which events have no row there, and why.
+Ignored = Mapping[str, Mapping[tuple[str, ...], str]]
 
 
 class Machine(Protocol):

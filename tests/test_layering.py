@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 PACKAGE = Path(__file__).resolve().parent.parent / "sipuac"
 
-GROUND = frozenset({"errors", "machine", "effects"})
+GROUND = frozenset({"errors", "machine", "effects", "on_demand", "values"})
 BELOW_UA = GROUND | {
     "syntax",
     "sdp",
@@ -30,15 +30,17 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "_version": frozenset(),
     "errors": frozenset(),
     "machine": frozenset(),
-    "syntax": frozenset({"errors"}),
-    "effects": frozenset({"errors", "syntax"}),
-    "sdp": frozenset({"errors", "machine"}),
+    "on_demand": frozenset(),
+    "values": frozenset(),
+    "syntax": frozenset({"errors", "values"}),
+    "effects": frozenset({"errors", "syntax", "values"}),
+    "sdp": frozenset({"errors", "machine", "values"}),
     "transaction": GROUND | {"syntax"},
     "dialog": GROUND | {"syntax", "sdp"},
     # A sibling of `dialog`: a registration makes no dialog (RFC 3261 section 10.2).
     "registration": GROUND | {"syntax"},
     "transport": frozenset({"errors", "syntax"}),
-    "resolver": frozenset({"errors", "syntax"}),
+    "resolver": frozenset({"errors", "syntax", "values"}),
     "media": frozenset({"errors", "sdp"}),
     "ua": BELOW_UA | {"_version"},
     "service": frozenset({"_version", "errors", "syntax", "ua", "media"}),

@@ -192,6 +192,13 @@ class Attempt:
             self._set.endings.close_media(branch)
         self._outbox.emit(FailInvite(error, response))
 
+    def be_over(self, error: SipError) -> None:
+        """All calls of this INVITE are over; a 2xx of it may still come."""
+        self.phase = Phase.COMPLETED
+        self.closing = error
+        self.has_failed = True
+        self._set.session.state = SessionState.TERMINATED
+
     def linger_is_over(self) -> None:
         """64*T1 have passed since the first final response."""
         self.is_over = True
@@ -214,7 +221,9 @@ class Attempt:
         if not self._is_resolved:
             self._is_resolved = True
             self._outbox.emit(Resolved())
-        is_idle = self._set.reinvites.is_idle
-        if self.is_over and is_idle and self.phase is not Phase.FORGOTTEN:
+        if not self.is_over or self.phase is Phase.FORGOTTEN:
+            return
+        reinvites = type(self._set).reinvites.made(self._set)
+        if reinvites is None or reinvites.is_idle:
             self.phase = Phase.FORGOTTEN
             self._outbox.emit(Forget())

@@ -23,7 +23,8 @@ from sipuac.dialog.modification import UnderWay
 from sipuac.dialog.reliable import ReliableOrder
 from sipuac.dialog.session_state import SessionMachine, SessionState
 from sipuac.dialog.session_timer import SessionTimer
-from sipuac.machine import Transitions, step
+from sipuac.machine import Ignored, Transitions, step
+from sipuac.on_demand import OnDemand
 from sipuac.sdp.description import SessionDescription
 from sipuac.sdp.exchange import Exchange
 from sipuac.syntax.message import Message
@@ -102,9 +103,12 @@ class Branch:
         contact: The Contact field of its last response that had one.
         status: Status code of its last response; 0 before the first.
         fate: What became of it, in words.
+        judged: An answer of the callee and why it does not fit our offer, None where it
+            does; None where none was looked at.
     """
 
     __slots__ = (
+        "_under_way",
         "allows_update",
         "bye_number",
         "contact",
@@ -115,6 +119,7 @@ class Branch:
         "is_acked",
         "is_bye_confirmed",
         "is_unwanted",
+        "judged",
         "media",
         "moved_from",
         "number",
@@ -126,7 +131,6 @@ class Branch:
         "status",
         "tag",
         "timer",
-        "under_way",
     )
 
     # fmt: off
@@ -154,6 +158,38 @@ class Branch:
         },
         BranchState.ENDED: {},
     }
+
+    ignored: ClassVar[Ignored] = {
+        BranchState.EARLY: {
+            (BranchEvent.BYE_FINISHED,): "No BYE was sent.",
+        },
+        BranchState.ENDING: {
+            (BranchEvent.BYE_SENT,): "RFC 3261 15.1.1: its BYE is on its way.",
+        },
+        BranchState.GONE: {
+            (BranchEvent.BYE_SENT,):
+                "RFC 3261 15.1.1: no BYE outside of a dialog; the early one is over.",
+            (BranchEvent.BYE_FINISHED,): "RFC 3261 15.1.1: its BYE is over.",
+            (BranchEvent.LOST,): "RFC 3261 12.3: it is terminated already.",
+        },
+        BranchState.STANDING: {
+            (BranchEvent.CONFIRMED,):
+                "RFC 3261 13.2.2.4: a 2xx retransmission gets the same ACK, no more.",
+            (BranchEvent.BYE_FINISHED,):
+                "It is the BYE of the early dialog, which the 2xx has crossed.",
+        },
+        BranchState.RELEASING: {
+            (BranchEvent.CONFIRMED,):
+                "RFC 3261 13.2.2.4: a 2xx retransmission gets the same ACK, no more.",
+            (BranchEvent.BYE_SENT,): "RFC 3261 15.1.1: its BYE is on its way.",
+        },
+        BranchState.ENDED: {
+            (BranchEvent.CONFIRMED,):
+                "RFC 3261 13.2.2.4: a 2xx retransmission gets the same ACK, no more.",
+            (BranchEvent.BYE_SENT, BranchEvent.BYE_FINISHED, BranchEvent.LOST):
+                "RFC 3261 12.3: it is terminated.",
+        },
+    }
     # fmt: on
 
     def __init__(
@@ -175,12 +211,19 @@ class Branch:
         self.is_bye_confirmed = False
         self.is_unwanted = False
         self.allows_update = False
-        self.under_way = UnderWay()
         self.timer: SessionTimer | None = None
         self.end_reason: str | None = None
         self.contact: str | None = None
         self.status = 0
         self.fate = "ringing"
+        self.judged: tuple[SessionDescription, str | None] | None = None
+
+    under_way = OnDemand(lambda branch: UnderWay())
+
+    @property
+    def is_changing(self) -> bool:
+        """Whether its session was ever changed, or something waits to change it."""
+        return Branch.under_way.made(self) is not None
 
     def handle(self, event: BranchEvent) -> None:
         """Move, where the event means something in this state."""
@@ -205,6 +248,13 @@ class Branch:
     def is_resolved(self) -> bool:
         """Whether nothing is left to be done about it."""
         return self.state in (BranchState.GONE, BranchState.ENDED)
+
+    @property
+    def can_be_left(self) -> bool:
+        """Whether it is over, and may be begun anew where its 2xx comes after all."""
+        if not self.is_resolved or self.owes_ack:
+            return False
+        return self.is_acked or self.dialog.has_sent_nothing
 
     @property
     def has_call(self) -> bool:

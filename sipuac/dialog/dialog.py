@@ -44,11 +44,10 @@ class Dialog:
     __slots__ = (
         "_contact",
         "_credentials",
-        "_extensions",
         "_fallback_hop",
         "_from",
+        "_invite",
         "_invite_cseq",
-        "_invite_hop",
         "_product",
         "_request_target",
         "_to",
@@ -66,6 +65,7 @@ class Dialog:
     def __init__(self, invite: Request, remote_tag: str | None) -> None:
         """An early dialog of this INVITE; `learn` tells it what a response says."""
         self.state = DialogState.EARLY
+        self._invite = invite
         self.call_id = invite.call_id
         self.local_tag = invite.from_tag
         self.remote_tag = remote_tag
@@ -77,13 +77,11 @@ class Dialog:
         self._product = invite.get("User-Agent")
         self._invite_cseq = invite.cseq.number
         self._request_target = invite.uri
-        self._invite_hop = _hop_of(invite)
         self._fallback_hop: Uri | None = None
         # "The ACK MUST contain the same credentials as the INVITE." (13.2.2.4)
         self._credentials = [
             (name, value) for name in _CREDENTIALS for value in invite.get_all(name)
         ]
-        self._extensions = _extensions_of(invite)
         self.local_cseq = self._invite_cseq
         self.remote_cseq: int | None = None
         self.remote_target: Uri | None = None
@@ -123,7 +121,7 @@ class Dialog:
             pass  # RFC 3261 13.2.2.4 wants an ACK for every 2xx, and says no way here.
         target = self._target_of(response)
         self.remote_target = target or self._request_target
-        self._fallback_hop = None if target else self._invite_hop
+        self._fallback_hop = None if target else _hop_of(self._invite)
         return target is not None
 
     def refreshed_by(self, method: str, response: Response) -> None:
@@ -251,11 +249,16 @@ class Dialog:
         if method in _TARGET_REFRESH:
             # RFC 4028 7.4: "The values of Supported, Require, and Proxy-Require used in
             # the initial Session refresh request MUST be used."
-            fields.extend(self._extensions)
+            fields.extend(_extensions_of(self._invite))
         elif method != "ACK":
             fields.append(("Supported", SUPPORTED))
         fields.extend(headers)
         return Request(method, target, fields, body)
+
+    @property
+    def has_sent_nothing(self) -> bool:
+        """Whether the INVITE is the only request that we have sent in it."""
+        return self.local_cseq == self._invite_cseq
 
     def is_in_order(self, request: Request) -> bool:
         """Whether the peer's request is newer than all before it (12.2.2).

@@ -40,6 +40,7 @@ from sipuac.dialog.requests import Requests
 from sipuac.dialog.session_state import SessionEvent, SessionMachine
 from sipuac.dialog.timers import DialogTimer
 from sipuac.errors import Cancelled, TransportFailed, Unreachable
+from sipuac.on_demand import OnDemand
 from sipuac.sdp.description import SessionDescription
 from sipuac.syntax.message import Request, Response
 
@@ -50,6 +51,8 @@ class DialogSet:
     Attributes:
         invite: The INVITE.
         options: What was asked of it.
+        chance: Random numbers, at least 0 and below 1.
+        offer: What the INVITE offers; None for nothing.
         branches: Every dialog by its To tag, in the order in which they showed.
         outbox, requests, acknowledgements, endings, exchanges, reliability, attempt,
             calls, forks, responses, modifications, reinvites, peer_modifications,
@@ -57,22 +60,24 @@ class DialogSet:
     """
 
     __slots__ = (
+        "_modifications",
+        "_own_requests",
+        "_peer_modifications",
+        "_peer_requests",
+        "_reinvites",
         "acknowledgements",
         "attempt",
         "branches",
         "calls",
+        "chance",
         "endings",
         "exchanges",
         "forks",
         "invite",
-        "modifications",
+        "offer",
         "options",
         "outbox",
-        "own_requests",
-        "peer_modifications",
-        "peer_requests",
         "refreshes",
-        "reinvites",
         "reliability",
         "requests",
         "responses",
@@ -83,10 +88,22 @@ class DialogSet:
         invite: Request,
         options: InviteOptions,
         chance: Callable[[], float] = lambda: 0.5,
+        offer: SessionDescription | None = None,
     ) -> None:
-        """Args: `chance`: random numbers, at least 0 and below 1."""
+        """A dialog set without dialogs.
+
+        Args:
+            invite: The INVITE.
+            options: What was asked of it.
+            chance: Random numbers, at least 0 and below 1.
+            offer: The description in the INVITE, where it is at hand.
+        """
         self.invite = invite
         self.options = options
+        self.chance = chance
+        if offer is None and invite.body:
+            offer = SessionDescription.parse(invite.body)
+        self.offer = offer
         self.branches: dict[str, Branch] = {}
         self.outbox = Outbox()
         self.requests = Requests(self.outbox)
@@ -100,12 +117,14 @@ class DialogSet:
         self.calls = Calls(self)
         self.forks = Forks(self)
         self.responses = InviteResponses(self)
-        self.reinvites = ReInvites(self)
-        self.modifications = Modifications(self, chance)
-        self.peer_modifications = PeerModifications(self, chance)
         self.refreshes = Refreshes(self)
-        self.own_requests = OwnRequests(self)
-        self.peer_requests = PeerRequests(self)
+
+    # Of most calls none of these is ever needed.
+    reinvites = OnDemand(ReInvites)
+    modifications = OnDemand(Modifications)
+    peer_modifications = OnDemand(PeerModifications)
+    own_requests = OnDemand(OwnRequests)
+    peer_requests = OnDemand(PeerRequests)
 
     @property
     def phase(self) -> Phase:
@@ -259,9 +278,13 @@ class DialogSet:
             branch.learn_allow(result)
             if result.is_success:
                 branch.dialog.refreshed_by(method, result)
-        if self.own_requests.finished(branch, number, method, result):
+        own = DialogSet.own_requests.made(self)
+        if own is not None and own.finished(branch, number, method, result):
             return
-        if not self.modifications.update_finished(branch, number, result):
+        is_change = branch.is_changing and self.modifications.update_finished(
+            branch, number, result
+        )
+        if not is_change:
             self.forks.probe_finished(branch, number, method, result)
 
     # What the media says
@@ -282,12 +305,17 @@ class DialogSet:
     def media_applied(self, tag: str) -> list[Effect]:
         """The media of this branch has its answer."""
         branch = self.branches.get(tag)
-        if branch is None or self.modifications.media_applied(branch):
-            return self._finish()
-        if not self.peer_modifications.media_applied(branch):
+        if branch is not None and not self._has_changed(branch):
             if branch.media is MediaState.APPLYING:
                 self.calls.answer_applied(branch)
         return self._finish()
+
+    def _has_changed(self, branch: Branch) -> bool:
+        """Whether what its media has applied was a change of its session."""
+        return branch.is_changing and (
+            self.modifications.media_applied(branch)
+            or self.peer_modifications.media_applied(branch)
+        )
 
     def answer_made(self, tag: str, answer: SessionDescription) -> list[Effect]:
         """The media of this branch has answered the callee's offer."""
@@ -359,13 +387,55 @@ class DialogSet:
         self.reinvites.failed(number, error)
         return self._finish()
 
+    # When all is over
+
+    @property
+    def can_be_left(self) -> bool:
+        """Whether all that can still come is a 2xx, again or of a new dialog.
+
+        A dialog that was not answered and in which we have sent something is not to be
+        left: were it answered after all, its sequence numbers would have to go on.
+        """
+        reinvites = DialogSet.reinvites.made(self)
+        return (
+            self.requests.is_idle
+            and (reinvites is None or reinvites.is_idle)
+            and all(branch.can_be_left for branch in self.branches.values())
+        )
+
+    def be_over(self) -> None:
+        """Begin where another one was left: a 2xx gets ACK and BYE, whoever sends it.
+
+        For a new set of the same INVITE.
+        """
+        self.attempt.be_over(Cancelled("the call is over"))
+
+    def dissolve(self) -> None:
+        """Let go of all parts, which lead back here; it cannot be used any more."""
+        del self.exchanges, self.reliability, self.attempt, self.calls, self.forks
+        del self.responses, self.refreshes, self.endings
+        for part in _ON_DEMAND:
+            part.drop(self)
+
     def _stop_changes(self, branch: Branch) -> None:
         """The dialog of this branch is over, or about to be."""
-        self.reinvites.abandon(branch)
-        self.modifications.abandon(branch)
-        self.peer_modifications.abandon(branch)
+        reinvites = DialogSet.reinvites.made(self)
+        if reinvites is not None:
+            reinvites.abandon(branch)
+        if branch.is_changing:
+            self.modifications.abandon(branch)
+            self.peer_modifications.abandon(branch)
         self.refreshes.end(branch)
 
     def _finish(self) -> list[Effect]:
         self.attempt.settle()
         return self.outbox.taken_out()
+
+
+_ON_DEMAND = (
+    DialogSet.reinvites,
+    DialogSet.modifications,
+    DialogSet.peer_modifications,
+    DialogSet.own_requests,
+    DialogSet.peer_requests,
+)

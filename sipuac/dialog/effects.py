@@ -7,17 +7,16 @@ order.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from sipuac.dialog.events import Event
 from sipuac.effects import StartTimer, StopTimer
 from sipuac.errors import SipError
 from sipuac.sdp.description import SessionDescription
 from sipuac.syntax.message import Request, Response
 from sipuac.syntax.uri import Uri
+from sipuac.values import value
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class SendAck:
     """Send the ACK of this branch's 2xx, straight to the transport.
 
@@ -30,7 +29,7 @@ class SendAck:
     cseq: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class RepeatAck:
     """Send the very ACK of this branch again: its 2xx was retransmitted.
 
@@ -41,7 +40,7 @@ class RepeatAck:
     cseq: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class ForgetAck:
     """The 2xx to the re-INVITE with this CSeq number will not come again."""
 
@@ -49,7 +48,7 @@ class ForgetAck:
     cseq: int
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class SendInDialog:
     """Send a request in this branch's dialog, after all that was sent in it before.
 
@@ -63,7 +62,7 @@ class SendInDialog:
     next_hop: Uri
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class SendReInvite:
     """Send a re-INVITE in this branch's dialog, after all that was sent in it before.
 
@@ -77,33 +76,33 @@ class SendReInvite:
     next_hop: Uri
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class CancelReInvite:
     """Send a CANCEL of the re-INVITE with this number."""
 
     number: int
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class AbandonReInvite:
     """End the transaction of the re-INVITE with this number: no answer will come."""
 
     number: int
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class SendCancel:
     """Send the one CANCEL of the INVITE, with these fields added."""
 
     headers: tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class AbandonInvite:
     """End the INVITE transaction: no final response came to its CANCEL (9.1)."""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Reply:
     """Answer the peer's request; a 2xx to an INVITE is sent again by another one."""
 
@@ -111,7 +110,7 @@ class Reply:
     response: Response
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class ApplyAnswer:
     """Give this answer to the media of this branch, opening it where it is not open.
 
@@ -122,7 +121,7 @@ class ApplyAnswer:
     answer: SessionDescription
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class MakeAnswer:
     """Ask the media of this branch for its answer to the callee's offer.
 
@@ -134,7 +133,7 @@ class MakeAnswer:
     offer: SessionDescription
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class ReplaceAnswer:
     """Give this answer to the media of this branch in place of the one it has.
 
@@ -145,7 +144,7 @@ class ReplaceAnswer:
     answer: SessionDescription
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class MoveMedia:
     """Give the open media session of one branch to another one, with its answer.
 
@@ -157,7 +156,7 @@ class MoveMedia:
     answer: SessionDescription
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class MakeOffer:
     """Ask the open media of this branch for a new offer, held or not.
 
@@ -169,7 +168,7 @@ class MakeOffer:
     is_held: bool
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class MakeFreshOffer:
     """Ask for an offer as of a new call, for a branch whose media is not open.
 
@@ -179,7 +178,7 @@ class MakeFreshOffer:
     branch: str
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Rollback:
     """The media of this branch goes back to the last completed exchange (RFC 6141).
 
@@ -189,28 +188,28 @@ class Rollback:
     branch: str
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class CloseMedia:
     """Stop and free the media of this branch."""
 
     branch: str
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Report:
     """Tell the observers."""
 
     event: Event
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Progress:
     """Hand a provisional response to the delegate."""
 
     response: Response
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Take:
     """This 2xx is the one whose call is taken; a further one under `keep-all`."""
 
@@ -218,7 +217,7 @@ class Take:
     response: Response
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Establish:
     """The call of this branch stands: media has both descriptions.
 
@@ -231,7 +230,7 @@ class Establish:
     local: SessionDescription | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Modified:
     """The session of this branch has other descriptions now, from whichever side."""
 
@@ -241,7 +240,7 @@ class Modified:
     is_held: bool
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class DeliverRequest:
     """Hand a request of the peer, which is answered, to the delegate."""
 
@@ -249,7 +248,7 @@ class DeliverRequest:
     request: Request
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class RequestDone:
     """What the application asked for with this token is done, or is not to be had."""
 
@@ -257,7 +256,7 @@ class RequestDone:
     result: Response | SipError | None
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class EndSession:
     """The call of this branch is over; `by` is "local" or "remote"."""
 
@@ -266,7 +265,7 @@ class EndSession:
     reason: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class FailInvite:
     """The attempt has failed; the response is the one that said so, if any."""
 
@@ -274,12 +273,12 @@ class FailInvite:
     response: Response | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Resolved:
     """Every branch that is known has met its fate, for now."""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Forget:
     """Nothing more is expected: no call stands, and no 2xx can come any more."""
 

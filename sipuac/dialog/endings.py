@@ -94,6 +94,8 @@ class Endings:
         status = result.status if isinstance(result, Response) else 0
         if 200 <= status < 300:
             branch.is_bye_confirmed = True
+        elif not status and branch.is_bye_confirmed:
+            status = 200  # the answer to the BYE before it
         if number != branch.bye_number:
             return
         # RFC 3261 15.1.1: a BYE that is answered 481 or 408 or not at all ends the

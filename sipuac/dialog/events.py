@@ -8,32 +8,33 @@ has none.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
+from sipuac.values import value
 
-@dataclass(frozen=True, slots=True)
+
+@value(frozen=True, slots=True)
 class Event:
     """Base of all events of a call."""
 
     event: ClassVar[str] = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class InviteSent(Event):
     """The INVITE was handed to the transport."""
 
     event: ClassVar[str] = "invite-sent"
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Trying(Event):
     """A 100 came: the next hop has the INVITE."""
 
     event: ClassVar[str] = "trying"
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Provisional(Event):
     """A 101 to 199 came; `to_tag` is None where the response has none."""
 
@@ -44,7 +45,7 @@ class Provisional(Event):
     reliable: bool
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class EarlyMedia(Event):
     """Media runs with this branch although nobody has answered yet."""
 
@@ -52,7 +53,7 @@ class EarlyMedia(Event):
     to_tag: str
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class MediaMoved(Event):
     """The one media session now has the answer of this branch."""
 
@@ -61,7 +62,7 @@ class MediaMoved(Event):
     from_branch: str
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Forked(Event):
     """A further dialog of the INVITE showed, and this is what is done about it.
 
@@ -79,7 +80,7 @@ class Forked(Event):
     server: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Probe(Event):
     """The media dialog was asked whether it still lives; `result` once known."""
 
@@ -89,7 +90,7 @@ class Probe(Event):
     result: str
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class ExtraEnded(Event):
     """A dialog that nobody wants was ended; `status` is the answer to our BYE.
 
@@ -102,7 +103,7 @@ class ExtraEnded(Event):
     status: int
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class EarlyDialogEnded(Event):
     """An early dialog is over, and not by our BYE.
 
@@ -115,7 +116,7 @@ class EarlyDialogEnded(Event):
     by: str
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Answered(Event):
     """A first 2xx of this branch came."""
 
@@ -124,7 +125,7 @@ class Answered(Event):
     to_tag: str
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Established(Event):
     """The call stands: ACK sent, media has both descriptions."""
 
@@ -134,7 +135,7 @@ class Established(Event):
     remote_sdp: str
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class SessionModified(Event):
     """The session has changed; `by` is "local" or "remote", `method` what did it."""
 
@@ -146,7 +147,7 @@ class SessionModified(Event):
     remote_sdp: str
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class ModificationFailed(Event):
     """A change of the session was refused or lost; the session is what it was.
 
@@ -161,7 +162,7 @@ class ModificationFailed(Event):
     message: str
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class SessionRefreshed(Event):
     """The session goes on unchanged.
 
@@ -175,7 +176,7 @@ class SessionRefreshed(Event):
     interval: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class RequestReceived(Event):
     """The callee sent an INFO, MESSAGE or NOTIFY in its dialog."""
 
@@ -185,7 +186,7 @@ class RequestReceived(Event):
     content_type: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class RedirectedTo(Event):
     """A 3xx came, with these URIs."""
 
@@ -194,7 +195,7 @@ class RedirectedTo(Event):
     contacts: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Retrying(Event):
     """An INVITE failed, and another is sent in its place.
 
@@ -210,7 +211,7 @@ class Retrying(Event):
     action: str
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Cancelling(Event):
     """Our CANCEL is asked for, and sent as soon as the protocol allows."""
 
@@ -218,7 +219,7 @@ class Cancelling(Event):
     message: str
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class ProtocolWarning(Event):
     """The peer did something odd that we can live with."""
 
@@ -227,7 +228,7 @@ class ProtocolWarning(Event):
     to_tag: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Ended(Event):
     """The established call is over; `duration` in seconds, None if it never stood."""
 
@@ -238,7 +239,7 @@ class Ended(Event):
     to_tag: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Failed(Event):
     """The call does not stand.
 

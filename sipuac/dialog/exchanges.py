@@ -24,18 +24,16 @@ if TYPE_CHECKING:
 class Exchanges:
     """The offer/answer exchanges of a dialog set."""
 
-    __slots__ = ("_offer", "_outbox", "_set")
+    __slots__ = ("_outbox", "_set")
 
     def __init__(self, dialog_set: DialogSet) -> None:
         self._set = dialog_set
         self._outbox = dialog_set.outbox
-        body = dialog_set.invite.body
-        self._offer = SessionDescription.parse(body) if body else None
 
     def begin(self) -> Exchange:
         """The exchange of a new dialog: our INVITE is out."""
         exchange = Exchange(keeps_preview=self._set.options.answer == "first")
-        exchange.sent(Carrier.INVITE, self._offer)
+        exchange.sent(Carrier.INVITE, self._set.offer)
         return exchange
 
     def fault_of(self, branch: Branch) -> str | None:
@@ -43,9 +41,14 @@ class Exchanges:
 
         No media is asked about one that cannot.
         """
-        if self._offer is None or branch.remote is None:
+        offer = self._set.offer
+        if offer is None or branch.remote is None:
             return None
-        return Agreement(self._offer, branch.remote).fault_of_remote()
+        judged = branch.judged
+        if judged is None or judged[0] is not branch.remote:
+            fault = Agreement(offer, branch.remote).fault_of_remote()
+            judged = branch.judged = (branch.remote, fault)
+        return judged[1]
 
     def take(self, branch: Branch, response: Response, carrier: Carrier) -> bool:
         """Take the session description of a response for what it is, if it has one.

@@ -24,19 +24,22 @@ _NO_FORK = "The request was not to fork"
 class ForkAnswers:
     """What is done about the 2xx of a dialog set."""
 
-    __slots__ = ("_dialog", "_endings", "_forks", "_grace", "_set")
+    __slots__ = ("_dialog", "_endings", "_grace", "_set")
 
     def __init__(self, dialog_set: DialogSet, forks: Forks) -> None:
         self._set = dialog_set
         self._endings = dialog_set.endings
-        self._forks = forks
         self._dialog = forks.dialog
         self._grace = ForkGrace(dialog_set)
+
+    @property
+    def _forks(self) -> Forks:
+        return self._set.forks
 
     def answered(self, branch: Branch, response: Response, is_new: bool) -> None:
         """A first 2xx came in a dialog, with everything that makes a call."""
         forks = self._forks
-        forks.vigil.drop(branch)
+        forks.drop_held(branch)
         if self._set.calls.is_refused_unfit(branch):
             return
         view = forks.counsel.view_of(branch)
@@ -109,7 +112,7 @@ class ForkAnswers:
     ) -> None:
         """The call is this one, with the media or with a fresh offer for it."""
         forks = self._forks
-        newcomers = [self._set.branches[tag] for tag in forks.vigil.stop()]
+        newcomers = [self._set.branches[tag] for tag in forks.stop_watching()]
         self._grace.forget()
         self._set.calls.take(branch, response)
         if is_adopted:

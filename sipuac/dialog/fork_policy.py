@@ -13,12 +13,13 @@ is an *extra*. Without early media there is no media dialog until a 2xx comes.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
+from sipuac.values import value
 
-@dataclass(frozen=True, slots=True)
+
+@value(frozen=True, slots=True)
 class BranchView:
     """One dialog, as a policy sees it.
 
@@ -35,7 +36,7 @@ class BranchView:
     is_media: bool
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class DialogSetView:
     """All that the INVITE forked into, in the order in which it showed.
 
@@ -55,21 +56,21 @@ class DialogSetView:
     extra_ringing: str
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class ExtraShowed:
     """An early dialog beside the media dialog showed, or brought its answer."""
 
     branch: BranchView
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class ExtraAnswered:
     """A 2xx came of a dialog that is not the media dialog; none was taken yet."""
 
     branch: BranchView
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class AnsweredLater:
     """A 2xx came after another one was taken."""
 
@@ -104,7 +105,7 @@ class Action(str, Enum):
     """End everything: the INVITE must not fork. Once a call is taken: release."""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Decision:
     """Do this with that dialog."""
 
@@ -135,7 +136,7 @@ class ForkPolicy(Protocol):
         """What to do now; decisions are carried out in order."""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class FirstAnswer:
     """The first 2xx is the call; what rings is left alone. The default."""
 
@@ -154,7 +155,7 @@ class FirstAnswer:
         return (Decision(Action.RELEASE, tag),)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class KeepAll:
     """Every 2xx is a call of its own."""
 
@@ -174,7 +175,7 @@ class KeepAll:
         return (Decision(Action.KEEP, tag),)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class CancelExtras:
     """Extras are ended; the default with early media.
 
@@ -202,7 +203,7 @@ class CancelExtras:
         return (taken,)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Adopt:
     """Extras with an answer are ended, and whoever answers first has the call.
 
@@ -232,7 +233,7 @@ class Adopt:
         return (taken, Decision(Action.CANCEL_EXTRA, view.media_tag))
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Follow:
     """The media moves to the newest answer."""
 
@@ -252,7 +253,7 @@ class Follow:
         return (Decision(Action.RELEASE, tag),)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Collect:
     """Every early dialog with an answer has a media session; the first 2xx wins.
 
@@ -276,7 +277,7 @@ class Collect:
         return (Decision(Action.RELEASE, tag),)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class FailOnFork:
     """A fork ends everything."""
 

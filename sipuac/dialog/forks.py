@@ -19,6 +19,7 @@ from sipuac.dialog.fork_policy import Action, ExtraShowed, ForkEvent
 from sipuac.dialog.liveness import Verdict, Vigil
 from sipuac.dialog.media_dialog import MediaDialog
 from sipuac.errors import CallFailed, InviteForked, SipError, Unreachable
+from sipuac.on_demand import OnDemand
 from sipuac.syntax.message import Response
 
 if TYPE_CHECKING:
@@ -41,9 +42,9 @@ class Forks:
         "_endings",
         "_outbox",
         "_set",
+        "_vigil",
         "counsel",
         "dialog",
-        "vigil",
     )
 
     def __init__(self, dialog_set: DialogSet) -> None:
@@ -52,11 +53,14 @@ class Forks:
         self._endings = dialog_set.endings
         self.dialog = MediaDialog(dialog_set)
         self.counsel = ForkCounsel(dialog_set, self.dialog)
-        hold = dialog_set.options.fork_hold
-        self.vigil = Vigil(self._outbox, dialog_set.requests, hold)
         self._answers = ForkAnswers(dialog_set, self)
         self._ended = 0
         self._collected = 0
+
+    def _watch(self) -> Vigil:
+        return Vigil(self._outbox, self._set.requests, self._set.options.fork_hold)
+
+    vigil = OnDemand(_watch)
 
     @property
     def media(self) -> Branch | None:
@@ -114,10 +118,10 @@ class Forks:
 
     def lost(self, branch: Branch) -> None:
         """A dialog is over: by 199, BYE of either side, a refusal or a probe."""
-        self.vigil.drop(branch)
+        self.drop_held(branch)
         if branch is self.media:
             self.dialog.branch = None
-            held = self.vigil.stop()
+            held = self.stop_watching()
             self._promote([self._set.branches[tag] for tag in held])
         self._answers.lost()
 
@@ -159,9 +163,20 @@ class Forks:
 
     def stop(self) -> None:
         """The attempt is over: decide nothing any more."""
-        self.vigil.stop()
+        self.stop_watching()
         self._answers.stop()
         self.dialog.branch = None
+
+    def drop_held(self, branch: Branch) -> None:
+        """This dialog waits for the end of no other one any more."""
+        vigil = Forks.vigil.made(self)
+        if vigil is not None:
+            vigil.drop(branch)
+
+    def stop_watching(self) -> dict[str, Action]:
+        """Watch the media dialog no more; see `Vigil.stop`."""
+        vigil = Forks.vigil.made(self)
+        return {} if vigil is None else vigil.stop()
 
     # What the policy decides
 
@@ -193,7 +208,7 @@ class Forks:
             self._end_or_hold(branch, action, response)
         elif action is Action.MOVE_MEDIA and response and self._can_move(branch):
             self.counsel.report(branch, action, response)
-            self.vigil.drop(branch)
+            self.drop_held(branch)
             self.dialog.move(branch)
             # It has just spoken: whoever waited for a media dialog that lives is done.
             self._end_held()

@@ -13,16 +13,16 @@ media then applies. At most one of each kind is under way in a dialog at a time.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import ClassVar
 
 from sipuac.dialog.reliable import ReliableOrder
 from sipuac.dialog.session_interval import Agreed
-from sipuac.machine import Transitions, step
+from sipuac.machine import Ignored, Transitions, step
 from sipuac.sdp.description import SessionDescription
 from sipuac.sdp.exchange import Agreement
 from sipuac.syntax.message import Request, Response
+from sipuac.values import value
 
 
 class Purpose(str, Enum):
@@ -40,7 +40,7 @@ class Purpose(str, Enum):
     """A 2xx was acknowledged that the media could not take: a fresh offer."""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Wish:
     """A modification of ours that is to be made.
 
@@ -143,6 +143,45 @@ class OwnModification:
             Event.FINISHED:     (Stage.OVER,      _nothing),
         },
         Stage.OVER: {},
+    }
+
+    ignored: ClassVar[Ignored] = {
+        Stage.BEGINNING: {
+            (Event.ACCEPTED, Event.OTHER_ANSWER, Event.WAIT):
+                "No request is out that could be answered.",
+            (Event.AGAIN,): "It is about to be tried.",
+        },
+        Stage.MAKING: {
+            (Event.OFFER_WANTED, Event.OTHER_ANSWER):
+                "The media works on one offer at a time.",
+            (Event.WAIT, Event.AGAIN):
+                "RFC 3261 14.1: no request is out that could be refused.",
+        },
+        Stage.SENT: {
+            (Event.OFFER_WANTED,): "RFC 3264 4: an offer is open.",
+            (Event.SENT,):
+                "RFC 3261 14.1: no new INVITE \"while another INVITE transaction is in "
+                "progress in either direction\".",
+        },
+        Stage.APPLYING: {
+            (Event.OFFER_WANTED, Event.SENT):
+                "The media works on the answer: what comes next waits for its turn.",
+            (Event.ACCEPTED, Event.OTHER_ANSWER, Event.WAIT, Event.AGAIN):
+                "RFC 3261 17.1.1: its INVITE has had its one final response.",
+        },
+        Stage.WAITING: {
+            (Event.OFFER_WANTED, Event.SENT):
+                "RFC 3261 14.1: after a 491 it is tried again when its timer fires.",
+            (Event.ACCEPTED, Event.OTHER_ANSWER, Event.WAIT):
+                "No request is out that could be answered.",
+        },
+        Stage.OVER: {
+            (
+                Event.OFFER_WANTED, Event.SENT, Event.ACCEPTED, Event.OTHER_ANSWER,
+                Event.WAIT, Event.AGAIN, Event.FINISHED,
+            ):
+                "Whoever asked for it has been told how it ended.",
+        },
     }
     # fmt: on
 

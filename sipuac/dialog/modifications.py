@@ -13,7 +13,6 @@ the failure ends the dialog (`usages`).
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -71,13 +70,11 @@ _MAX_WAIT = 10
 class Modifications:
     """The changes of sessions that we ask for."""
 
-    __slots__ = ("_chance", "_outbox", "_set")
+    __slots__ = ("_outbox", "_set")
 
-    def __init__(self, dialog_set: DialogSet, chance: Callable[[], float]) -> None:
-        """Args: `chance`: random numbers, at least 0 and below 1."""
+    def __init__(self, dialog_set: DialogSet) -> None:
         self._set = dialog_set
         self._outbox = dialog_set.outbox
-        self._chance = chance
 
     # What is wanted
 
@@ -330,7 +327,7 @@ class Modifications:
             own.handle(Event.AGAIN)
         elif status == 422 and not is_of_timer:
             own.raises += 1
-            timer = branch.timer
+            timer = self._set.refreshes.timer_of(branch)
             if own.raises > _MAX_RAISES or timer is None:
                 return False
             if not timer.raise_minimum(response):
@@ -351,7 +348,7 @@ class Modifications:
 
     def _delay_after(self, response: Response) -> float | None:
         """Seconds after which to try once more; None where that makes no sense."""
-        delay = retry_delay(self._chance(), is_call_id_owner=True)
+        delay = retry_delay(self._set.chance(), is_call_id_owner=True)
         if response.status == 491:
             return delay
         if response.status != 500:
@@ -434,8 +431,7 @@ class Modifications:
 
     def _drop(self, branch: Branch, own: OwnModification) -> None:
         own.handle(Event.FINISHED)
-        if branch.under_way.own is own:
-            branch.under_way.own = None
+        branch.under_way.own = None
 
     def _finish(self, branch: Branch, own: OwnModification) -> None:
         self._drop(branch, own)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from sipuac.dialog.fork_policy import CancelExtras, FirstAnswer, ForkPolicy
+from sipuac.dialog.fork_policy import POLICIES, FirstAnswer, ForkPolicy
 from sipuac.errors import LocalProtocolError
 
 _POLICY_ATTRIBUTES = (
@@ -119,4 +119,4 @@ class InviteOptions:
 
 def default_policy(*, has_early_media: bool) -> ForkPolicy:
     """The policy where the user names none."""
-    return CancelExtras() if has_early_media else FirstAnswer()
+    return POLICIES["cancel-extras" if has_early_media else "first-answer"]

@@ -19,7 +19,8 @@ class Outbox:
 
     def __init__(self) -> None:
         self._effects: list[Effect] = []
-        self._running: set[str] = set()
+        # Hardly ever more than three; an empty set takes 216 octets.
+        self._running: list[str] = []
 
     def emit(self, effect: Effect) -> None:
         """Ask for this after what was asked for before."""
@@ -35,7 +36,8 @@ class Outbox:
 
     def start_timer(self, timer: str, seconds: float) -> None:
         """Start a timer; one of its kind that runs is replaced."""
-        self._running.add(timer)
+        if timer not in self._running:
+            self._running.append(timer)
         self._effects.append(StartTimer(timer, seconds))
 
     def stop_timer(self, timer: str) -> None:
@@ -51,7 +53,8 @@ class Outbox:
             Whether it was still running; one that was stopped means nothing any more.
         """
         was_running = timer in self._running
-        self._running.discard(timer)
+        if was_running:
+            self._running.remove(timer)
         return was_running
 
     def taken_out(self) -> list[Effect]:

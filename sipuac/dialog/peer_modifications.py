@@ -7,7 +7,6 @@ comes before an earlier one is done 500 with Retry-After. What the media refuses
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from sipuac.dialog.agreements import next_description, tell, tell_refreshed
@@ -43,13 +42,11 @@ _NOT_CHANGED = "The session of this call is not changed"
 class PeerModifications:
     """The changes of sessions that the callees ask for."""
 
-    __slots__ = ("_chance", "_outbox", "_set")
+    __slots__ = ("_outbox", "_set")
 
-    def __init__(self, dialog_set: DialogSet, chance: Callable[[], float]) -> None:
-        """Args: `chance`: random numbers, at least 0 and below 1."""
+    def __init__(self, dialog_set: DialogSet) -> None:
         self._set = dialog_set
         self._outbox = dialog_set.outbox
-        self._chance = chance
 
     # INVITE
 
@@ -173,7 +170,7 @@ class PeerModifications:
         self._outbox.start_timer(media_timer(branch.tag), seconds)
 
     def _busy(self, request: Request) -> Response:
-        wait = busy_retry_after(self._chance())
+        wait = busy_retry_after(self._set.chance())
         return response_to(request, 500, headers=(("Retry-After", str(wait)),))
 
     def _reply(self, request: Request, response: Response) -> None:

@@ -49,12 +49,23 @@ class Refreshes:
 
     def begin(self, branch: Branch, response: Response) -> None:
         """The call of this branch was taken by this 2xx."""
-        try:
-            ask = asked_in(self._set.invite)
-        except (ParseError, LocalProtocolError):
-            ask = SessionAsk()  # fields of the application's own, which make no sense
-        branch.timer = timer = SessionTimer(ask, minimum=checked_minimum(ask.minimum))
-        self._perform(branch, timer.accepted(response))
+        names = ("Session-Expires", "Min-SE")
+        if any(one.get(name) for one in (response, self._set.invite) for name in names):
+            self.accepted(branch, response)
+
+    def timer_of(self, branch: Branch) -> SessionTimer | None:
+        """The session timer of a branch, off until somebody asks for one.
+
+        None where the branch has no call.
+        """
+        if branch.timer is None and branch.session is not None:
+            try:
+                ask = asked_in(self._set.invite)
+            except (ParseError, LocalProtocolError):
+                ask = SessionAsk()  # fields of the application's own, without sense
+            minimum = checked_minimum(ask.minimum)
+            branch.timer = SessionTimer(ask, minimum=minimum)
+        return branch.timer
 
     def end(self, branch: Branch) -> None:
         """The dialog is over."""
@@ -82,8 +93,9 @@ class Refreshes:
 
     def accepted(self, branch: Branch, response: Response) -> None:
         """A 2xx came to an INVITE or UPDATE of ours."""
-        if branch.timer is not None:
-            self._perform(branch, branch.timer.accepted(response))
+        timer = self.timer_of(branch)
+        if timer is not None:
+            self._perform(branch, timer.accepted(response))
 
     def refused(self, branch: Branch, result: Response | Unreachable) -> None:
         """The refresh that the timer asked for got no 2xx."""
@@ -110,10 +122,11 @@ class Refreshes:
 
     def answer(self, branch: Branch, request: Request) -> Agreed | Response | None:
         """What our 2xx to an INVITE or UPDATE of the peer says, or its refusal."""
-        if branch.timer is None:
+        timer = self.timer_of(branch)
+        if timer is None:
             return None
         try:
-            answer = branch.timer.answer(request)
+            answer = timer.answer(request)
         except ParseError as error:
             return response_to(request, error.status_hint)
         if isinstance(answer, TooShort):

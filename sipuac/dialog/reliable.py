@@ -11,7 +11,7 @@ from enum import Enum
 from typing import ClassVar
 
 from sipuac.errors import ParseError
-from sipuac.machine import Transitions, step
+from sipuac.machine import Ignored, Transitions, step
 from sipuac.syntax.fields import RAck
 from sipuac.syntax.message import Response
 
@@ -160,6 +160,20 @@ class ReliableOrder:
             Event.NEXT:  (State.OVER,     _discard_late),
             Event.KNOWN: (State.OVER,     _discard_late),
             Event.OTHER: (State.OVER,     _discard_late),
+        },
+    }
+
+    ignored: ClassVar[Ignored] = {
+        State.NONE: {
+            (Event.NEXT, Event.KNOWN, Event.OTHER):
+                "RFC 3262 4: the number \"MUST be initialized to the RSeq header field "
+                "in the first reliable provisional response received\".",
+        },
+        State.COUNTING: {
+            (Event.FIRST,): "RFC 3262 4: there is one first.",
+        },
+        State.OVER: {
+            (Event.FINAL,): "RFC 3261 17.1.1: a transaction has one end.",
         },
     }
     # fmt: on

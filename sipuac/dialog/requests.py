@@ -83,15 +83,24 @@ class Requests:
         self._outbox.emit(SendReInvite(branch.tag, number, again, dialog.next_hop()))
         return dialog.local_cseq
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether none waits for its end."""
+        return not self._pending
+
     def is_too_late(self, number: int) -> bool:
         """Whether a request that waits must not be sent again: its dialog is over.
 
-        A BYE may be: that is how the dialog ends. A PRACK is for its INVITE.
+        A BYE may be, unless the callee has confirmed another one: that is how the
+        dialog ends. A PRACK is for its INVITE.
         """
         pending = self._pending.get(number)
-        if pending is None or pending[1] in ("BYE", "PRACK"):
+        if pending is None or pending[1] == "PRACK":
             return False
-        return pending[0].state not in (BranchState.EARLY, BranchState.STANDING)
+        branch, method = pending
+        if method == "BYE":
+            return branch.is_bye_confirmed
+        return branch.state not in (BranchState.EARLY, BranchState.STANDING)
 
     def finished(self, number: int) -> tuple[Branch, str] | None:
         """Which request this was: its branch and method; None for none that waits."""

@@ -7,11 +7,10 @@ wanted or not (section 7.1), is for whoever writes Supported.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from sipuac.errors import LocalProtocolError, ParseError
 from sipuac.syntax.fields_session import UAC, UAS, SessionExpires, parse_min_se
 from sipuac.syntax.message import Message, Request, Response
+from sipuac.values import value
 
 Rows = tuple[tuple[str, str], ...]
 
@@ -25,7 +24,7 @@ ABSOLUTE_MINIMUM = 90
 USUAL_INTERVAL = 1800
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class SessionAsk:
     """What an initial INVITE asks for.
 
@@ -80,7 +79,7 @@ def asked_in(invite: Request) -> SessionAsk:
     return SessionAsk(None if expires is None else expires.seconds, min_se_of(invite))
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Agreed:
     """What our 2xx to the peer's INVITE or UPDATE is to say.
 
@@ -95,7 +94,7 @@ class Agreed:
     fields: Rows
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class TooShort:
     """The peer's request is to be answered 422.
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import ClassVar
 
-from sipuac.machine import Transitions, step
+from sipuac.machine import Ignored, Transitions, step
 
 
 class SessionState(str, Enum):
@@ -63,6 +63,32 @@ class SessionMachine:
             SessionEvent.OVER:   (SessionState.TERMINATED,   _nothing),
         },
         SessionState.TERMINATED: {},
+    }
+
+    ignored: ClassVar[Ignored] = {
+        SessionState.INITIAL: {
+            (SessionEvent.STANDS, SessionEvent.ENDING):
+                "Nothing was sent: nobody can answer, and nobody has to be told.",
+        },
+        SessionState.ESTABLISHING: {
+            (SessionEvent.SENT,): "There is one INVITE, however often it is tried.",
+        },
+        SessionState.ESTABLISHED: {
+            (SessionEvent.SENT, SessionEvent.STANDS):
+                "RFC 3261 14.1: whatever becomes of a change, the session stands.",
+        },
+        SessionState.TERMINATING: {
+            (SessionEvent.SENT, SessionEvent.STANDS):
+                "RFC 3261 15: what is being ended by BYE or CANCEL does not come back.",
+            (SessionEvent.ENDING,): "It is being ended already.",
+        },
+        SessionState.TERMINATED: {
+            (
+                SessionEvent.SENT, SessionEvent.STANDS, SessionEvent.ENDING,
+                SessionEvent.OVER,
+            ):
+                "Nothing follows the end, whoever brought it.",
+        },
     }
     # fmt: on
 

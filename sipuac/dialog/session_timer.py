@@ -30,7 +30,7 @@ from sipuac.dialog.session_interval import (
 )
 from sipuac.effects import StartTimer, StopTimer
 from sipuac.errors import ParseError
-from sipuac.machine import Transitions, step
+from sipuac.machine import Ignored, Transitions, step
 from sipuac.syntax.fields_session import UAC, UAS, SessionExpires
 from sipuac.syntax.message import Request, Response
 
@@ -364,6 +364,46 @@ class SessionTimer:
             Event.ENDED:              (State.OVER,       _turn_off),
         },
         State.OVER: {},
+    }
+
+    ignored: ClassVar[Ignored] = {
+        State.OFF: {
+            (Event.NO_TIMER,): "RFC 4028 7.2: there is none to turn off.",
+            (
+                Event.TOO_SMALL, Event.REFUSED, Event.REFUSED_AGAIN, Event.POSTPONED,
+                Event.LOST,
+            ):
+                "RFC 4028 10: no refresh is on its way; another request was refused.",
+            (SessionTimerName.REFRESH, SessionTimerName.EXPIRY):
+                "RFC 4028 7.2: without a session timer none runs; stopped.",
+        },
+        State.REFRESHER: {
+            (
+                Event.TOO_SMALL, Event.REFUSED, Event.REFUSED_AGAIN, Event.POSTPONED,
+                Event.LOST,
+            ):
+                "RFC 4028 10: no refresh is on its way; another request was refused.",
+        },
+        State.REFRESHING: {
+            (SessionTimerName.REFRESH,):
+                "RFC 4028 10: the refresh is on its way, and its timer has fired.",
+        },
+        State.WATCHING: {
+            (
+                Event.TOO_SMALL, Event.REFUSED, Event.REFUSED_AGAIN, Event.POSTPONED,
+                Event.LOST,
+            ):
+                "RFC 4028 10: no refresh is on its way; another request was refused.",
+            (SessionTimerName.REFRESH,): "RFC 4028 7.2: the peer refreshes; stopped.",
+        },
+        State.OVER: {
+            (
+                Event.OURS, Event.PEERS, Event.NO_TIMER, Event.TOO_SMALL, Event.REFUSED,
+                Event.REFUSED_AGAIN, Event.POSTPONED, Event.LOST, Event.ENDED,
+                SessionTimerName.REFRESH, SessionTimerName.EXPIRY,
+            ):
+                "RFC 4028 10: BYE ends the session; nothing is left to refresh.",
+        },
     }
     # fmt: on
 

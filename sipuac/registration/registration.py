@@ -21,7 +21,7 @@ from sipuac.errors import (
     SipError,
     rejection_class,
 )
-from sipuac.machine import Transitions, step
+from sipuac.machine import Ignored, Transitions, step
 from sipuac.registration.bindings import (
     Binding,
     bindings_of,
@@ -356,6 +356,95 @@ class Registration:
             Event.FAILED:              (State.OVER,        _end),
         },
         State.OVER: {},
+    }
+
+    ignored: ClassVar[Ignored] = {
+        State.IDLE: {
+            (
+                Event.BOUND, Event.CORRECTED, Event.FAILED, Event.STILL_BOUND,
+                Event.FLOW_LOST, Event.FLOW_FAILED,
+            ):
+                "RFC 3261 10.2: nothing was sent.",
+            (
+                RegistrationTimer.REFRESH, RegistrationTimer.RETRY,
+                RegistrationTimer.EXPIRY,
+            ):
+                "RFC 3261 10.2.4: nothing is bound, and no timer was started.",
+        },
+        State.REGISTERING: {
+            (Event.START,): "RFC 3261 10.2: no new registration while one is pending.",
+            (Event.STILL_BOUND,): "RFC 3261 10.2.1: nothing is bound.",
+            (Event.FLOW_LOST, Event.FLOW_FAILED):
+                "RFC 5626 4.5: the REGISTER itself fails with its flow.",
+            (
+                RegistrationTimer.REFRESH, RegistrationTimer.RETRY,
+                RegistrationTimer.EXPIRY,
+            ):
+                "RFC 3261 10.2.4: nothing is bound; the wait is over.",
+        },
+        State.WAITING: {
+            (Event.START,): "RFC 5626 4.5: it tries again when its wait is over.",
+            (Event.BOUND, Event.CORRECTED, Event.FAILED, Event.STILL_BOUND):
+                "RFC 3261 10.2: no REGISTER is on its way.",
+            (Event.FLOW_LOST, Event.FLOW_FAILED):
+                "RFC 5626 4.5: it makes a new flow when its wait is over.",
+            (RegistrationTimer.REFRESH, RegistrationTimer.EXPIRY):
+                "RFC 3261 10.2.4: nothing is bound.",
+        },
+        State.REGISTERED: {
+            (Event.START,): "RFC 3261 10.2.4: it is refreshed when that is due.",
+            (Event.BOUND, Event.CORRECTED, Event.FAILED, Event.STILL_BOUND):
+                "RFC 3261 10.2: no REGISTER is on its way.",
+            (RegistrationTimer.RETRY,): "RFC 5626 4.5: the wait is over.",
+            (RegistrationTimer.EXPIRY,):
+                "RFC 3261 10.2.4: the refresh, which starts with it, is always sooner.",
+        },
+        State.REFRESHING: {
+            (Event.START,): "RFC 3261 10.2: no new registration while one is pending.",
+            (Event.FAILED,): "RFC 3261 10.2.4: the binding stands until it expires.",
+            (Event.FLOW_LOST, Event.FLOW_FAILED):
+                "RFC 5626 4.5: the REGISTER itself fails with its flow.",
+            (RegistrationTimer.REFRESH, RegistrationTimer.RETRY):
+                "RFC 3261 10.2.4: it is on its way; one has fired or was stopped.",
+        },
+        State.RETRYING: {
+            (Event.START,): "RFC 5626 4.5: it tries again when its wait is over.",
+            (Event.BOUND, Event.CORRECTED, Event.FAILED, Event.STILL_BOUND):
+                "RFC 3261 10.2: no REGISTER is on its way.",
+            (Event.FLOW_LOST, Event.FLOW_FAILED):
+                "RFC 5626 4.5: it makes a new flow when its wait is over.",
+            (RegistrationTimer.REFRESH,): "RFC 5626 4.5: stopped, the wait counts.",
+        },
+        State.STOPPING: {
+            (Event.START, Event.STOP): "RFC 3261 10.2.2: it is to be removed already.",
+            (Event.FLOW_LOST, Event.FLOW_FAILED):
+                "RFC 5626 4.5: the REGISTER itself fails with its flow.",
+            (
+                RegistrationTimer.REFRESH, RegistrationTimer.RETRY,
+                RegistrationTimer.EXPIRY,
+            ):
+                "RFC 3261 10.2.2: nothing is kept any more; stopped.",
+        },
+        State.REMOVING: {
+            (Event.START, Event.STOP): "RFC 3261 10.2.2: it is being removed already.",
+            (Event.CORRECTED,): "RFC 3261 10.2.2: zero is never too brief.",
+            (Event.FLOW_LOST, Event.FLOW_FAILED):
+                "RFC 5626 4.5: the REGISTER itself fails with its flow.",
+            (
+                RegistrationTimer.REFRESH, RegistrationTimer.RETRY,
+                RegistrationTimer.EXPIRY,
+            ):
+                "RFC 3261 10.2.2: nothing is kept any more; stopped.",
+        },
+        State.OVER: {
+            (
+                Event.START, Event.STOP, Event.BOUND, Event.CORRECTED, Event.FAILED,
+                Event.STILL_BOUND, Event.FLOW_LOST, Event.FLOW_FAILED,
+                RegistrationTimer.REFRESH, RegistrationTimer.RETRY,
+                RegistrationTimer.EXPIRY,
+            ):
+                "RFC 3261 10.2.2: removed; another registration is another machine.",
+        },
     }
     # fmt: on
 

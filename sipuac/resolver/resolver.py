@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass
 from random import SystemRandom
 from typing import Any
 
-from twisted.internet.defer import Deferred, inlineCallbacks
+from twisted.internet.defer import Deferred, fail, inlineCallbacks, succeed
 from twisted.internet.defer import TimeoutError as DeferredTimeout
 from twisted.names import dns
 from twisted.python.failure import Failure
@@ -40,6 +39,7 @@ from sipuac.resolver.rules import (
 from sipuac.resolver.system import HostsFile, SystemServers
 from sipuac.syntax.destination import DEFAULT_PORTS, Destination
 from sipuac.syntax.uri import SipUri
+from sipuac.values import value
 
 #: Seconds for the whole search.
 SEARCH_TIMEOUT = 10.0
@@ -64,7 +64,7 @@ def _pick_by_chance(highest: int) -> int:
     return SystemRandom().randint(0, highest)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class _Goal:
     """What is searched for.
 
@@ -146,32 +146,46 @@ class Resolver:
         self, uri: object, *, is_secure: bool = False
     ) -> Deferred[list[Destination]]:
         """See `IResolver`."""
+        if not isinstance(uri, SipUri):
+            return fail(ResolutionFailed(f"no server can be found for {uri}"))
+        try:
+            known = self._known(uri, is_secure)
+        except ResolutionFailed as error:
+            return fail(error)
+        if known is not None:
+            return succeed(known)
         searching: Deferred[list[Destination]] = self._search(uri, is_secure)
         if self._reactor is not None and not searching.called:
             searching.addTimeout(SEARCH_TIMEOUT, self._reactor)
             searching.addErrback(_timed_out)
         return searching
 
+    def _known(self, uri: SipUri, is_secure: bool) -> list[Destination] | None:
+        """The servers that nobody need be asked for; None where name servers are to be.
+
+        Departs from RFC 3263 section 4.1, which asks NAPTR and SRV for every name,
+        because who gives a name an address on this host says where its server is.
+
+        Raises:
+            ResolutionFailed: There cannot be any.
+        """
+        goal, _ = _goal_of(uri, is_secure)
+        addresses = self._names.known_addresses(goal.target)
+        if not addresses:
+            return None
+        port = uri.port or DEFAULT_PORTS[goal.transport]
+        return _bounded(goal.destinations(goal.transport, port, goal.target, addresses))
+
     @inlineCallbacks
-    def _search(self, uri: object, is_secure: bool) -> _Search:
-        if not isinstance(uri, SipUri):
-            raise ResolutionFailed(f"no server can be found for {uri}")
-        is_secure = is_secure or uri.is_secure
-        # RFC 3263 section 4: "We define TARGET as the value of the maddr parameter of
-        # the URI, if present, otherwise, the host value".
-        target = (uri.parameter("maddr") or uri.host).strip("[]")
-        asked = asked_transport(uri, is_secure=is_secure)
-        transport = asked or default_transport(is_secure=is_secure)
-        goal = _Goal(uri.host, target, is_secure, transport)
-        port = uri.port or DEFAULT_PORTS[transport]
-        # Departs from RFC 3263 section 4.1, which asks NAPTR and SRV for every name,
-        # because who gives a name an address on this host says where its server is.
-        if uri.port or self._names.known_addresses(target) is not None:
-            addresses: Sequence[str] = yield self._names.addresses(target)
-            found = goal.destinations(transport, port, target, addresses)
+    def _search(self, uri: SipUri, is_secure: bool) -> _Search:
+        goal, asked = _goal_of(uri, is_secure)
+        if uri.port or self._names.known_addresses(goal.target) is not None:
+            addresses: Sequence[str] = yield self._names.addresses(goal.target)
+            port = uri.port or DEFAULT_PORTS[goal.transport]
+            found = goal.destinations(goal.transport, port, goal.target, addresses)
         else:
             found = yield from self._search_services(goal, asked)
-        return list(dict.fromkeys(found))[:MAX_DESTINATIONS]
+        return _bounded(found)
 
     # Which services
 
@@ -239,6 +253,25 @@ class Resolver:
                 service.transport, srv.port, srv.target, addresses[srv.target]
             )
         return found
+
+
+def _goal_of(uri: SipUri, is_secure: bool) -> tuple[_Goal, str | None]:
+    """What is searched for, and the transport that the URI insists on.
+
+    Raises:
+        ResolutionFailed: It insists on one that cannot be.
+    """
+    is_secure = is_secure or uri.is_secure
+    # RFC 3263 section 4: "We define TARGET as the value of the maddr parameter of the
+    # URI, if present, otherwise, the host value".
+    target = (uri.parameter("maddr") or uri.host).strip("[]")
+    asked = asked_transport(uri, is_secure=is_secure)
+    transport = asked or default_transport(is_secure=is_secure)
+    return _Goal(uri.host, target, is_secure, transport), asked
+
+
+def _bounded(found: list[Destination]) -> list[Destination]:
+    return list(dict.fromkeys(found))[:MAX_DESTINATIONS]
 
 
 def _timed_out(failure: Failure) -> list[Destination]:

@@ -6,13 +6,14 @@ Records go in, choices come out; even chance is an argument.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import ip_address
 from itertools import groupby
 
 from sipuac.errors import ResolutionFailed
 from sipuac.syntax.destination import DEFAULT_PORTS
 from sipuac.syntax.uri import SipUri
+from sipuac.values import value
 
 #: A number from 0 to its argument, both included, each as likely as the other.
 Pick = Callable[[int], int]
@@ -24,7 +25,7 @@ _SRV_PREFIXES = {"UDP": "_sip._udp", "TCP": "_sip._tcp", "TLS": "_sips._tcp"}
 _NAPTR_SERVICES = {"SIP+D2U": "UDP", "SIP+D2T": "TCP", "SIPS+D2T": "TLS"}
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Naptr:
     """A NAPTR record (RFC 3403 section 4.1), its names without the dot at the end."""
 
@@ -36,7 +37,7 @@ class Naptr:
     replacement: str
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Srv:
     """A SRV record (RFC 2782); `target` is "" where the service is not available."""
 
@@ -46,7 +47,7 @@ class Srv:
     target: str
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Service:
     """Where a domain keeps the SRV records of one transport.
 
@@ -59,6 +60,8 @@ class Service:
     name: str
 
 
+# Most calls of a program go to the same few servers.
+@lru_cache(maxsize=1024)
 def literal_address(host: str) -> str | None:
     """The IP address in its usual form, None where it is a name."""
     try:

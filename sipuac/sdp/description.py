@@ -17,7 +17,7 @@ than one space between subfields and empty lines at the end do no harm.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from sipuac.errors import LocalProtocolError, ParseError
 from sipuac.sdp.fields import (
@@ -33,6 +33,7 @@ from sipuac.sdp.fields import (
 )
 from sipuac.sdp.grammar import check_grammar
 from sipuac.sdp.payload_types import STATIC_ENCODINGS
+from sipuac.values import value
 
 _SESSION_LETTERS = frozenset("vosiuepcbtrzka")
 _MEDIA_LETTERS = frozenset("micbka")
@@ -40,7 +41,7 @@ _ONCE_IN_SESSION = "vosiuck"
 _ONCE_IN_MEDIA = "ik"
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Limits:
     """How large a description may be before it is refused unread.
 
@@ -62,7 +63,7 @@ DEFAULT_LIMITS = Limits()
 _LIMITS_OF_OURS = Limits(max_size=262_144, max_lines=8_000, max_streams=128)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class MediaDescription:
     """One stream: an m= line and the lines that belong to it (5.14).
 
@@ -106,9 +107,9 @@ class MediaDescription:
     @property
     def rtcp_port(self) -> int:
         """Port for RTCP: that of a=rtcp (RFC 3605), else the one after the RTP port."""
-        for value in self.values("rtcp"):
+        for port in self.values("rtcp"):
             try:
-                return number(value.partition(" ")[0], "port in a=rtcp", 65_535)
+                return number(port.partition(" ")[0], "port in a=rtcp", 65_535)
             except ParseError:
                 continue  # as an attribute that is not understood (5.13)
         return self.port + 1
@@ -139,7 +140,7 @@ class MediaDescription:
         return (encoding.name.lower(), encoding.clock_rate, encoding.channels)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class SessionDescription:
     """A whole session description; two are equal when their text is.
 

@@ -8,8 +8,6 @@ the message with the rule that it breaks. The rules are the table of
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from sipuac.errors import LocalProtocolError, NegotiationError
 from sipuac.sdp.checks import check_streams
 from sipuac.sdp.description import SessionDescription
@@ -23,13 +21,14 @@ from sipuac.sdp.patterns import (
     State,
     transitions,
 )
+from sipuac.values import value
 
 _FROM_INVITER = frozenset({Carrier.INVITE, Carrier.ACK, Carrier.PRACK})
 _OF_UPDATE = frozenset({Carrier.UPDATE, Carrier.UPDATE_OK})
 _REFUSABLE = {Carrier.INVITE: Event.INVITE, Carrier.UPDATE: Event.UPDATE_SDP}
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Agreement:
     """Both descriptions of a completed exchange."""
 
@@ -239,8 +238,7 @@ class Exchange:
 
     def _agree(self, answer: SessionDescription) -> None:
         """The exchange is complete."""
-        if self.offer is None:  # the table lets no answer come without an offer
-            raise LocalProtocolError("an answer without an offer")
+        assert self.offer is not None  # the table lets no answer come without an offer
         if self.is_offer_ours:
             self.agreed = Agreement(local=self.offer, remote=answer)
         else:

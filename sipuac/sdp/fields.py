@@ -7,11 +7,13 @@ kept as text. `parse` takes what stands behind the `=`, `str()` gives it back.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import Enum
+from functools import lru_cache
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 
 from sipuac.errors import ParseError
+from sipuac.values import value
 
 #: Session id and version "MUST be representable with a 64 bit signed integer"
 #: (RFC 3264 section 5).
@@ -64,21 +66,26 @@ def address_type(address: str) -> str:
     return kind
 
 
+# A description names its address four times, and calls share their peers: reading
+# addresses anew each time took 4 % of a call.
+@lru_cache(maxsize=1024)
+def _address(kind: str, text: str) -> IPv4Address | IPv6Address | None:
+    """The address of this type, None where the text is none."""
+    try:
+        return IPv4Address(text) if kind == "IP4" else IPv6Address(text)
+    except AddressValueError:
+        return None
+
+
 def _check_host(kind: str, address: str) -> None:
     """Refuse what is neither an address of this type nor a host name."""
-    try:
-        if kind == "IP4":
-            IPv4Address(address)
-        elif "%" in address:  # a zone has no meaning for the peer
-            raise AddressValueError(address)
-        else:
-            IPv6Address(address)
-    except AddressValueError:
+    # A zone, behind "%", has no meaning for the peer.
+    if _address(kind, address) is None or "%" in address:
         if len(address) > 255 or not _HOST_NAME.fullmatch(address):
-            raise ParseError(f"not an {kind} address: {address[:60]!r}") from None
+            raise ParseError(f"not an {kind} address: {address[:60]!r}")
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Origin:
     """The o= line: who made the description, and which version of it this is (5.2)."""
 
@@ -126,7 +133,7 @@ class Origin:
         return replace(self, version=version)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Connection:
     """A c= line: the address to which media is sent (5.7).
 
@@ -184,25 +191,17 @@ class Connection:
     @property
     def is_multicast(self) -> bool:
         """Whether the address is a multicast group; a host name never is."""
-        try:
-            if self.address_type == "IP4":
-                return IPv4Address(self.address).is_multicast
-            return IPv6Address(self.address).is_multicast
-        except AddressValueError:
-            return False
+        address = _address(self.address_type, self.address)
+        return address is not None and address.is_multicast
 
     @property
     def is_unspecified(self) -> bool:
         """Whether nothing may be sent there: 0.0.0.0 (RFC 3264 section 8.4), or ::."""
-        try:
-            if self.address_type == "IP4":
-                return IPv4Address(self.address).is_unspecified
-            return IPv6Address(self.address).is_unspecified
-        except AddressValueError:
-            return False
+        address = _address(self.address_type, self.address)
+        return address is not None and address.is_unspecified
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Time:
     """A t= line: when the session is active, in seconds since 1900; 0 is unbounded."""
 
@@ -225,7 +224,7 @@ class Time:
         return f"{self.start} {self.stop}"
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Attribute:
     """An a= line; `value` is None where there is no colon (5.13)."""
 
@@ -242,7 +241,7 @@ class Attribute:
         return self.name if self.value is None else f"{self.name}:{self.value}"
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Encoding:
     """What a payload type stands for: the second half of an rtpmap (6.6).
 

@@ -14,6 +14,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from sipuac.machine import Ignored
+
 
 class Carrier(str, Enum):
     """The messages that can carry a session description."""
@@ -337,4 +339,71 @@ RULES: dict[Event, tuple[tuple[frozenset[State] | None, str, str], ...]] = {
         (None, "RFC 6337 4.3", "an INVITE or PRACK of an exchange is under way"),
     ),
     E.UPDATE_OK: ((UPDATING_STATES, "RFC 3311 5.2", "it must carry the answer"),),
+}
+
+_ACKS = (E.ACK, E.ACK_SDP)
+_END_OF_PRACK = (E.PRACK_OK, E.PRACK_OK_SDP, E.PRACK_FAILED)
+_END_OF_UPDATE = (E.UPDATE_OK, E.UPDATE_OK_SDP, E.UPDATE_FAILED)
+_END_OF_INVITE = (E.FINAL, E.FINAL_SDP, E.INVITE_FAILED, E.REINVITE_FAILED)
+_UNRELIABLE = (E.PROVISIONAL, E.PROVISIONAL_SDP)
+_RELIABLE = (E.RELIABLE, E.RELIABLE_SDP)
+
+_NO_INVITE = "RFC 3261 13.2.1: there is no INVITE that it could belong to."
+_NO_2XX = "RFC 3261 13.2.2.4: there is no 2xx that it could acknowledge."
+_NO_OFFER = "RFC 3264 4: there is no offer that it could answer."
+_NO_UPDATE = "RFC 3311 5.2: no UPDATE with an offer is under way."
+_NO_PRACK = "RFC 3262 4: no PRACK of the exchange is under way."
+_ENDED = "RFC 3261 17.2.1: the INVITE has its final response."
+
+#: Why the messages that no rule names have no row. A description or a 2xx is refused
+#: there as none of the six patterns; what carries none, or a failure, means nothing.
+ignored: Ignored = {
+    S.IDLE: {
+        (*_UNRELIABLE, *_RELIABLE, *_END_OF_INVITE, *_ACKS): _NO_INVITE,
+        (E.PRACK, *_END_OF_PRACK): _NO_INVITE,
+        _END_OF_UPDATE: _NO_UPDATE,
+    },
+    **{
+        state: {
+            _ACKS: _NO_2XX,
+            (E.PRACK_OK_SDP,): _NO_OFFER,
+            _END_OF_UPDATE: _NO_UPDATE,
+        }
+        for state in (S.INVITED, S.OFFERED, S.PREVIEWED, S.ANSWERED_1XX, S.EARLY)
+    },
+    **{
+        state: {_ACKS: _NO_2XX, _END_OF_UPDATE: _NO_UPDATE}
+        for state in (S.ANSWERED_PRACK, S.PRACKED, S.OFFERED_PRACK)
+    },
+    S.OFFERED_1XX: {
+        (E.ACK_SDP,): "RFC 3262 5: the answer goes into PRACK.",
+        _END_OF_PRACK: _NO_PRACK,
+        _END_OF_UPDATE: _NO_UPDATE,
+    },
+    S.OFFERED_EARLIER: {
+        (*_UNRELIABLE, *_RELIABLE, *_END_OF_INVITE): _ENDED,
+        (E.ACK_SDP,): "RFC 3262 5: the answer goes into PRACK.",
+        _END_OF_PRACK: _NO_PRACK,
+        _END_OF_UPDATE: _NO_UPDATE,
+    },
+    S.EARLY_UPDATE: {_ACKS: _NO_2XX, (E.PRACK_OK_SDP,): _NO_OFFER},
+    S.OFFERED_2XX: {
+        (*_RELIABLE, *_END_OF_INVITE): _ENDED,
+        (E.PRACK, *_END_OF_PRACK): _NO_PRACK,
+        _END_OF_UPDATE: _NO_UPDATE,
+    },
+    S.LATE_PRACK: {
+        (*_UNRELIABLE, *_RELIABLE, *_END_OF_INVITE): _ENDED,
+        (E.ACK_SDP,): "RFC 3264 4: the offer is in PRACK, and its 2xx answers.",
+        _END_OF_UPDATE: _NO_UPDATE,
+    },
+    S.STABLE: {
+        _END_OF_INVITE: _ENDED,
+        (E.ACK_SDP, E.PRACK_OK_SDP): _NO_OFFER,
+        _END_OF_UPDATE: _NO_UPDATE,
+    },
+    S.UPDATE: {
+        _END_OF_INVITE: _ENDED,
+        (E.ACK_SDP, E.PRACK_OK_SDP): _NO_OFFER,
+    },
 }

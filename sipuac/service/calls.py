@@ -17,7 +17,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from sipuac.errors import LocalProtocolError, ParseError, SipError
+from sipuac.errors import LocalProtocolError, ParseError, SipError, TooManyCalls
 from sipuac.ua.events import CallEvent
 from sipuac.ua.interfaces import InviteDelegate
 from sipuac.ua.invitation import Invitation
@@ -30,11 +30,7 @@ MAX_EVENTS = 1_000
 
 
 # What `invite()` says of something that cannot be, before anything is sent.
-_REFUSALS = (LocalProtocolError, ParseError)
-
-
-class TooManyCalls(SipError):
-    """As many calls stand as the service was made for."""
+_REFUSALS = (LocalProtocolError, ParseError, TooManyCalls)
 
 
 # As `InviterService.invite`, whose options are of many types.
@@ -257,7 +253,8 @@ class Calls:
 
         Raises:
             LocalProtocolError, ParseError: What was asked for cannot be.
-            TooManyCalls: The service has as many calls as it may have.
+            TooManyCalls: The service has as many calls as it may have, or as many wait
+                for their turn as may.
         """
         if len(self._active) >= self._max_active:
             raise TooManyCalls(f"{self._max_active} calls stand already")

@@ -25,8 +25,8 @@ from twisted.logger import Logger
 from twisted.web import http, resource, server
 
 from sipuac._version import __version__
-from sipuac.errors import SipError
-from sipuac.service.calls import Calls, TooManyCalls
+from sipuac.errors import SipError, TooManyCalls
+from sipuac.service.calls import Calls
 from sipuac.service.requests import BadRequest, InviteOptions
 
 _log = Logger()
@@ -199,9 +199,15 @@ class _Health(_JsonResource):
 
     isLeaf = True
 
-    def __init__(self, calls: Calls, is_draining: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        calls: Calls,
+        is_draining: Callable[[], bool],
+        load: Callable[[], Mapping[str, object]],
+    ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Twisted
         self._calls = calls
+        self._load = load
         self._is_draining = is_draining
 
     def answer_GET(
@@ -217,6 +223,7 @@ class _Health(_JsonResource):
                 "status": "draining" if is_draining else "ok",
                 "version": __version__,
                 "active_calls": self._calls.active_count,
+                "load": dict(self._load()),
             },
             {},
         )
@@ -228,6 +235,7 @@ def control_site(
     reactor: IReactorTime,
     *,
     is_draining: Callable[[], bool] = lambda: False,
+    load: Callable[[], Mapping[str, object]] = dict,
 ) -> server.Site:
     """The HTTP control API, to be served on an endpoint.
 
@@ -236,10 +244,11 @@ def control_site(
         options: Reads what is POSTed.
         reactor: For the timeout of idle connections.
         is_draining: Whether the service is about to end, for `/healthz`.
+        load: How calls are let go and how the sockets cope, for the same.
     """
     root = _Branch()  # type: ignore[no-untyped-call]  # Twisted
     version = _Branch()  # type: ignore[no-untyped-call]  # Twisted
-    root.putChild(b"healthz", _Health(calls, is_draining))
+    root.putChild(b"healthz", _Health(calls, is_draining, load))
     root.putChild(b"v1", version)
     version.putChild(b"calls", _CallsResource(calls, options, is_draining))
     return server.Site(root, BoundedRequest, reactor=reactor)

@@ -70,6 +70,11 @@ class DemoService(MultiService):
         if self._inviter is not None:
             self._inviter.reload_certificates()
 
+    @property
+    def load(self) -> dict[str, object]:
+        """See `InviterService.load`."""
+        return {} if self._inviter is None else self._inviter.load
+
     def invite(self, target: str, **options: Any) -> Deferred[Invitation]:
         """See `InviterService.invite`."""
         if self._inviter is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from twisted.application.service import MultiService
@@ -12,6 +13,7 @@ from twisted.python.failure import Failure
 from sipuac.errors import LocalProtocolError, TransportFailed
 from sipuac.media.interfaces import IMediaFactory
 from sipuac.media.static import StaticMedia
+from sipuac.service.pacing import MAX_WAITING, Pacer, check_pace
 from sipuac.ua.authenticator import Authenticator
 from sipuac.ua.capability_query import Capabilities, ask_capabilities
 from sipuac.ua.credentials import CredentialsSource
@@ -60,6 +62,10 @@ class InviterService(MultiService):
             that a connection without an answer is dead.
         incoming: Answers INVITEs of others; None refuses them with 486.
         drain: Seconds that stopping may take to CANCEL and BYE what is left.
+        rate: Calls that leave in a second at most, evenly; those beyond wait for their
+            turn. None for no such limit: then they wait only while we are overloaded
+            (see `sipuac.service.pacing`).
+        max_waiting: How many may wait; more fail with `TooManyCalls`.
         timers: T1, T2 and T4.
 
     Attributes:
@@ -93,6 +99,8 @@ class InviterService(MultiService):
         keepalive_pong: bool = False,
         incoming: Policy | None = None,
         drain: float = 10.0,
+        rate: float | None = None,
+        max_waiting: int = MAX_WAITING,
         timers: Timers | None = None,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Twisted
@@ -101,6 +109,7 @@ class InviterService(MultiService):
             parse_proxy(proxy)
         elif keepalive is not None:
             raise LocalProtocolError("keep-alives go to a proxy, and there is none")
+        check_pace(rate, max_waiting)
         self.identity = identity
         self._proxy = proxy
         self._reactor = reactor
@@ -125,6 +134,9 @@ class InviterService(MultiService):
         self._credentials = credentials
         self._incoming = incoming
         self._drain = drain
+        self._rate = rate
+        self._max_waiting = max_waiting
+        self._pacer: Pacer | None = None
         self._timers = timers
         self._kept_flow: KeptFlow | None = None
         self.endpoint: Endpoint | None = None
@@ -160,6 +172,12 @@ class InviterService(MultiService):
         if failures:
             failures[0].raiseException()
         self.endpoint = endpoint
+        self._pacer = Pacer(
+            reactor,
+            rate=self._rate,
+            max_waiting=self._max_waiting,
+            lost=self._lost_datagrams,
+        )
         if self._incoming is not None:
             IncomingInvites(endpoint, self._incoming)
         self.inviter = Inviter(
@@ -195,6 +213,8 @@ class InviterService(MultiService):
         self.endpoint = self.inviter = None
         if endpoint is None or inviter is None:
             return None
+        if self._pacer is not None:
+            self._pacer.stop()
         drained = inviter.drain(self._drain)
         drained.addCallback(lambda _: children)
         return drained.addCallback(lambda _: self._close(endpoint))
@@ -207,15 +227,47 @@ class InviterService(MultiService):
 
     def invite(self, target: str, **options: Any) -> Deferred[Invitation]:
         """Send an INVITE; see `Inviter.invite` for the options and the result."""
-        if self.inviter is None:
+        if self.inviter is None or self._pacer is None:
             return fail(LocalProtocolError("the service is not running"))
-        return self.inviter.invite(target, **options)
+        turn = self._pacer.turn()
+        if turn is None:
+            return self.inviter.invite(target, **options)
+        return turn.addCallback(lambda _: self._inviter_now().invite(target, **options))
 
     def call(self, target: str, **options: Any) -> Deferred[Session]:
         """Place a call and wait until it stands; see `Inviter.call`."""
-        if self.inviter is None:
+        if self.inviter is None or self._pacer is None:
             return fail(LocalProtocolError("the service is not running"))
-        return self.inviter.call(target, **options)
+        turn = self._pacer.turn()
+        if turn is None:
+            return self.inviter.call(target, **options)
+        return turn.addCallback(lambda _: self._inviter_now().call(target, **options))
+
+    def _inviter_now(self) -> Inviter:
+        """The inviter of a call that has waited; those that wait fail at the end."""
+        assert self.inviter is not None
+        return self.inviter
+
+    @property
+    def load(self) -> dict[str, object]:
+        """How calls are let go, and how the sockets cope, for whoever watches that.
+
+        Returns:
+            `waiting`, `rate`, `lag` and `reductions`, as `Pace` has them, and under
+            `sockets` those of each UDP socket as `SocketLoad` has them.
+        """
+        if self.endpoint is None or self._pacer is None:
+            return {}
+        sockets = [asdict(load) for load in self.endpoint.transport.socket_loads()]
+        return {**asdict(self._pacer.pace), "sockets": sockets}
+
+    def _lost_datagrams(self) -> int | None:
+        """How many the system has thrown away; None where no socket tells."""
+        if self.endpoint is None:
+            return None
+        lost = [load.lost for load in self.endpoint.transport.socket_loads()]
+        known = [count for count in lost if count is not None]
+        return sum(known) if known else None
 
     def options(self, target: str) -> Deferred[Capabilities]:
         """Ask with OPTIONS who is there; see `ask_capabilities`."""

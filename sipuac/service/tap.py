@@ -42,6 +42,9 @@ class Options(SharedOptions):
         ["http", None, None,
          "ENDPOINT of the control API, such as tcp:8080 (on 127.0.0.1 unless it names "
          "an interface) or unix:/run/sipuac.sock"],
+        ["rate", None, None,
+         "CALLS that leave in a second at most, evenly; more wait for their turn "
+         "(default: no limit while there is no overload)"],
         ["drain", None, "10",
          "SECONDS that stopping may take to CANCEL and BYE what is left"],
     ]
@@ -66,6 +69,8 @@ class Options(SharedOptions):
         """Check and convert what was given (see `usage.Options`)."""
         super().postOptions()
         self["drain"] = values.seconds("drain", self["drain"])
+        if self["rate"] is not None:
+            self["rate"] = values.rate("rate", self["rate"])
         if self["http"] is not None:
             self["http"] = checked_http_endpoint(self["http"])
         if self["demo"] and self["proxy"] is not None:
@@ -81,6 +86,7 @@ class Options(SharedOptions):
             **super().inviter_arguments(),
             "listen": self["listeners"],
             "drain": self["drain"],
+            "rate": self["rate"],
         }
 
 
@@ -109,7 +115,11 @@ def make_service(options: Options, reactor: Any) -> RootService:
             options.media_by_kind, options.invite_arguments()
         )
         site = control_site(
-            calls, invite_options, reactor, is_draining=lambda: root.is_stopping
+            calls,
+            invite_options,
+            reactor,
+            is_draining=lambda: root.is_stopping,
+            load=lambda: inviter.load,
         )
         http = StreamServerEndpointService(
             serverFromString(reactor, options["http"]), site

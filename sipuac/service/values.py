@@ -28,6 +28,7 @@ FORK_POLICIES = (
 """Names of the fork policies that come with the package (DESIGN section 3)."""
 
 MAX_SECONDS = 86_400.0
+MAX_RATE = 1e6
 
 _HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,252}[A-Za-z0-9.])?")
 
@@ -50,6 +51,17 @@ def number(name: str, text: str) -> int:
     if not text.isascii() or not text.isdigit() or len(text) > 18:
         raise UsageError(f"--{name}: {text!r} is not a whole number")
     return int(text)
+
+
+def rate(name: str, text: str) -> float:
+    """So many a second, from one in an hour to a million."""
+    try:
+        value = float(text)
+    except ValueError:
+        raise UsageError(f"--{name}: {text!r} is not a number") from None
+    if not 1 / 3600 <= value <= MAX_RATE:
+        raise UsageError(f"--{name}: {text} is not from 1/3600 to {MAX_RATE:g}")
+    return value
 
 
 def whole_seconds(name: str, text: str, *, minimum: int) -> int:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from sipuac.values import value
 
 DEFAULT_PORTS = {"UDP": 5060, "TCP": 5060, "TLS": 5061}
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Destination:
     """One server that a request can be sent to.
 

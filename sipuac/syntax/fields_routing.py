@@ -8,6 +8,7 @@ from functools import lru_cache
 from sipuac.errors import ParseError
 from sipuac.syntax.hosts import (
     HOST,
+    HOST_AND_PORT,
     bracketed,
     read_host,
     read_host_and_port,
@@ -45,9 +46,7 @@ _VIA = re.compile(
     re.DOTALL,
 )
 # How nearly all are written; what this does not match may still be a Via.
-_PLAIN_VIA = re.compile(
-    rf"SIP/2\.0/([A-Z]++) ((?:{HOST})(?::[0-9]{{1,5}}+)?+)({PLAIN_PARAMETERS})"
-)
+_PLAIN_VIA = re.compile(rf"SIP/2\.0/([A-Z]++) ({HOST_AND_PORT})({PLAIN_PARAMETERS})")
 # An unquoted display name should be tokens; other printable text is met and harmless.
 _NAME_ADDRESS = re.compile(
     rf"(?:({QUOTED_STRING})[ \t]*+|([^\x00-\x08\x0A-\x1F\x7F\"\\,;<>]*+))"

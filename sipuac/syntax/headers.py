@@ -57,11 +57,14 @@ class Headers:
 
     def __init__(self, rows: Iterable[tuple[str, str]]) -> None:
         """Take rows in order, in any spelling of their names."""
-        names = []
-        values = []
+        names: list[str] = []
+        values: list[str] = []
         usual = USUAL_SPELLINGS
         for name, value in rows:
-            names.append(usual.get(name) or canonical_name(name))
+            try:
+                names.append(usual[name])
+            except KeyError:
+                names.append(canonical_name(name))
             values.append(value)
         self._names = names
         self._values = values
@@ -112,20 +115,35 @@ class Headers:
 
     def _elements(self, key: str) -> list[str]:
         """All values of a list field, its rows split at their commas."""
+        elements: list[str] = []
+        for row in self._rows(key):
+            if "," in row:
+                elements += split_list(row)
+            elif text := row.strip(WHITE_SPACE):
+                elements.append(text)
+        return elements
+
+    def _read_list(self, key: str, parse: Callable[[str], _T]) -> list[_T]:
+        """All values of a list field, read."""
         names = self._names
         if key not in names:
             return []
         if names.count(key) == 1:
-            return split_list(self._values[names.index(key)])
-        return [element for row in self._rows(key) for element in split_list(row)]
+            # What most messages have, in half the time.
+            text = self._values[names.index(key)].strip(WHITE_SPACE)
+            if text and "," not in text:
+                return [parse(text)]
+        return [*map(parse, self._elements(key))]
 
     def _rows(self, key: str) -> list[str]:
         """All values of a field as they came, by its canonical name."""
         names, values = self._names, self._values
-        rows = []
-        index = -1
+        if key not in names:
+            return []
+        index = names.index(key)
+        rows = [values[index]]
         # Twice as fast as a loop over all rows.
-        for _ in range(names.count(key)):
+        for _ in range(names.count(key) - 1):
             index = names.index(key, index + 1)
             rows.append(values[index])
         return rows
@@ -221,13 +239,18 @@ class Headers:
         """All Via values, the top one first."""
         parsed = self._parsed
         if "vias" not in parsed:
-            elements = self._elements("Via")
-            if len(elements) > 1:
-                parsed["vias"] = [self.top_via, *map(Via.parse, elements[1:])]
-            else:
-                parsed["vias"] = [self.top_via] if elements else []
+            parsed["vias"] = self._read_vias()
         vias: list[Via] = parsed["vias"]
         return vias
+
+    def _read_vias(self) -> list[Via]:
+        names = self._names
+        if names.count("Via") == 1:
+            row = self._values[names.index("Via")]
+            if row and "," not in row:
+                return [self.top_via]
+        elements = self._elements("Via")
+        return [self.top_via, *map(Via.parse, elements[1:])] if elements else []
 
     @property
     def from_(self) -> NameAddress:
@@ -252,12 +275,17 @@ class Headers:
         """All Contact values; none where the field is "*" (`has_wildcard_contact`)."""
         parsed = self._parsed
         if "contacts" not in parsed:
-            elements = self._elements("Contact")
-            if elements == ["*"]:
-                elements = []
-            parsed["contacts"] = [*map(NameAddress.parse, elements)]
+            parsed["contacts"] = self._read_contacts()
         addresses: list[NameAddress] = parsed["contacts"]
         return addresses
+
+    def _read_contacts(self) -> list[NameAddress]:
+        try:
+            return self._read_list("Contact", NameAddress.parse)
+        except ParseError:
+            if self._elements("Contact") == ["*"]:
+                return []
+            raise
 
     @property
     def has_wildcard_contact(self) -> bool:
@@ -278,7 +306,7 @@ class Headers:
         """All values of a field of routes; kept under the name of their property."""
         parsed = self._parsed
         if attribute not in parsed:
-            parsed[attribute] = [*map(read_route, self._elements(key))]
+            parsed[attribute] = self._read_list(key, read_route)
         addresses: list[NameAddress] = parsed[attribute]
         return addresses
 
@@ -401,8 +429,8 @@ def _find_tag(text: str) -> str | None:
         The tag, "" where there is certainly none, None where only reading it all tells.
     """
     # Nearly all end so: a tag right after the bracket, and nothing odd behind it.
-    head, _, tail = text.partition(">;tag=")
-    if tail and _ODD_END.search(tail) is None:
+    _, _, tail = text.partition(">;tag=")
+    if tail and (tail.isalnum() or _ODD_END.search(tail) is None):
         return tail
     # What follows the last bracket are parameters, unless a quoted one holds a bracket.
     end = text.rfind(">") + 1

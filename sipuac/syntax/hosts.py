@@ -12,10 +12,14 @@ from sipuac.syntax.lexical import parse_integer
 #: One host, bracketed where it is an IPv6 address; still to be checked by `read_host`.
 HOST = r"\[[0-9A-Fa-f:.]++\]|[A-Za-z0-9_.\-]++"
 
+#: What holds a host and perhaps a port; still to be checked by `read_host_and_port`.
+HOST_AND_PORT = r"[A-Za-z0-9_.\-:\[\]]++"
+
 #: No name of the DNS is longer (RFC 1035 section 2.3.4), with a final dot.
 MAX_NAME = 255
 
 _NAME = re.compile(r"[A-Za-z0-9_\-]++(?:\.[A-Za-z0-9_\-]++)*+\.?")
+_HOST_AND_PORT = re.compile(rf"({HOST})(?::([0-9]++))?")
 _DIGITS = re.compile(r"[0-9]++")
 
 
@@ -46,20 +50,18 @@ def read_host(text: str) -> str:
     return text
 
 
-# They come as often as hosts alone do; one look-up for both.
+# Hosts come with the same ports again and again: one look-up for both.
 @lru_cache(maxsize=4096)
 def read_host_and_port(text: str) -> tuple[str, int | None]:
-    """Host and port of a text made of `HOST` and perhaps ":" and digits.
+    """Host and port, None where there is none.
 
     Raises:
-        ParseError: As of `read_host` and `read_port`.
+        ParseError: It is not a host, perhaps followed by ":" and a port.
     """
-    end = text.rfind("]") + 1
-    if not end:
-        end = text.find(":")
-        if end < 0:
-            return read_host(text), None
-    return read_host(text[:end]), read_port(text[end + 1 :] or None)
+    parts = _HOST_AND_PORT.fullmatch(text)
+    if parts is None:
+        raise ParseError(f"not a host and port: {text[:80]!r}")
+    return read_host(parts[1]), read_port(parts[2])
 
 
 def _read_ipv6(text: str) -> str:

@@ -22,6 +22,7 @@ from sipuac.syntax.limits import Limits
 from sipuac.syntax.message import Message, Request, Response, response_to
 from sipuac.syntax.parser import check_received, parse_message, salvage_request
 from sipuac.transport.interfaces import IFlow, IMessageReceiver, ITransportLayer
+from sipuac.transport.socket_load import SocketLoad
 from sipuac.transport.watchers import Watchers
 
 if TYPE_CHECKING:
@@ -221,6 +222,10 @@ class MemoryTransport:
 
     def learn_address(self, response: Response, flow: IFlow) -> None:
         """See `ITransportLayer`: there is no NAT in memory, so nothing is learned."""
+
+    def socket_loads(self) -> list[SocketLoad]:
+        """See `ITransportLayer`: there are no sockets in memory."""
+        return []
 
     def reload_certificates(self) -> None:
         """See `ITransportLayer`: there are no certificates in memory."""

@@ -6,7 +6,7 @@ from enum import Enum
 
 from sipuac.effects import Effect, Fail, Terminated
 from sipuac.errors import Unreachable
-from sipuac.machine import Transitions, step
+from sipuac.machine import Ignored, Transitions, step
 from sipuac.syntax.message import Request
 from sipuac.transaction.timers import USUAL_TIMERS, Timers
 
@@ -32,6 +32,7 @@ class Event(str, Enum):
 TERMINATED = Terminated()
 
 _NO_TRANSITIONS: Transitions = {}
+_NONE_IGNORED: Ignored = {}
 
 
 class Transaction:
@@ -52,6 +53,7 @@ class Transaction:
     __slots__ = ("is_reliable", "key", "request", "state", "timers")
 
     transitions: Transitions = _NO_TRANSITIONS
+    ignored: Ignored = _NONE_IGNORED
     state: str
     key: tuple[object, ...]
 

@@ -10,7 +10,7 @@ from enum import Enum
 
 from sipuac.effects import Deliver, Effect, Send, StartTimer, StopTimer
 from sipuac.errors import TransactionTimeout
-from sipuac.machine import Transitions, step
+from sipuac.machine import Ignored, Transitions, step
 from sipuac.syntax.message import Request, Response
 from sipuac.transaction.base import Event, Transaction
 from sipuac.transaction.derived import ack_of
@@ -138,5 +138,47 @@ class InviteClientTransaction(Transaction):
             Timer.M:               (State.TERMINATED, Transaction._end),
         },
         State.TERMINATED: {},
+    }
+
+    ignored: Ignored = {
+        State.CALLING: {
+            (Timer.D, Timer.M):
+                "RFC 6026 8.4: they start with Completed and with Accepted.",
+        },
+        State.PROCEEDING: {
+            (Timer.A, Timer.B):
+                "RFC 3261 17.1.1.2: here it \"SHOULD NOT retransmit the request any "
+                "longer\", and B is for one that \"is still in the 'Calling' state\".",
+            (Event.TRANSPORT_ERROR,):
+                "RFC 6026 figure 5: no such arrow; nothing is sent here, and a server "
+                "may make a new connection for its response (RFC 3261 18.2.2).",
+            (Timer.D, Timer.M):
+                "RFC 6026 8.4: they start with Completed and with Accepted.",
+        },
+        State.COMPLETED: {
+            (Event.R1XX, Event.R2XX):
+                "RFC 6026 figure 5: no such arrows; it is refused already, and what a "
+                "2xx after that means is not for this transaction to say.",
+            (Timer.A, Timer.B):
+                "RFC 3261 17.1.1.2: both are for Calling, and stopped.",
+            (Timer.M,): "RFC 6026 8.4: it starts with Accepted.",
+        },
+        State.ACCEPTED: {
+            (Event.R1XX, Event.R300_699):
+                "RFC 6026 figure 5: no such arrows; the INVITE is accepted.",
+            (Event.TRANSPORT_ERROR,):
+                "RFC 6026 8.4: nothing is sent here, the ACK is its user's.",
+            (Timer.A, Timer.B):
+                "RFC 3261 17.1.1.2: both are for Calling, and stopped.",
+            (Timer.D,): "RFC 6026 8.4: it starts with Completed.",
+        },
+        State.TERMINATED: {
+            (
+                Event.R1XX, Event.R2XX, Event.R300_699, Event.TRANSPORT_ERROR,
+                Timer.A, Timer.B, Timer.D, Timer.M,
+            ):
+                "RFC 6026 8.4: it \"MUST be destroyed the instant it enters the "
+                "'Terminated' state\".",
+        },
     }
     # fmt: on

@@ -10,7 +10,7 @@ from enum import Enum
 
 from sipuac.effects import Deliver, Effect, Send, StartTimer, StopTimer
 from sipuac.errors import TransactionTimeout
-from sipuac.machine import Transitions, step
+from sipuac.machine import Ignored, Transitions, step
 from sipuac.syntax.message import Request, Response, response_to
 from sipuac.transaction.base import Event, Transaction
 from sipuac.transaction.matching import server_key
@@ -159,5 +159,56 @@ class InviteServerTransaction(Transaction):
             Timer.L:               (State.TERMINATED, Transaction._end),
         },
         State.TERMINATED: {},
+    }
+
+    ignored: Ignored = {
+        State.PROCEEDING: {
+            (Event.ACK,):
+                "RFC 6026 figure 7: no such arrow; there is no final response yet.",
+            (Timer.G, Timer.H, Timer.I, Timer.L):
+                "RFC 3261 17.2.1 and RFC 6026 8.7: they start after a final response.",
+        },
+        State.COMPLETED: {
+            (Event.R1XX, Event.R2XX, Event.R300_699):
+                "RFC 6026 figure 7: no such arrows; one final response was sent.",
+            (Timer.TRYING,):
+                "RFC 3261 17.2.1: 100 is for who has got nothing; stopped.",
+            (Timer.I, Timer.L):
+                "RFC 3261 17.2.1 and RFC 6026 8.7: they start with Confirmed and with "
+                "Accepted.",
+        },
+        State.CONFIRMED: {
+            (Event.ACK,):
+                "RFC 3261 17.2.1: this is \"to absorb any additional ACK messages\".",
+            (Event.INVITE,):
+                "RFC 6026 figure 7: no such arrow; who sends ACK has the response.",
+            (Event.R1XX, Event.R2XX, Event.R300_699):
+                "RFC 6026 figure 7: no such arrows; one final response was sent.",
+            (Event.TRANSPORT_ERROR,):
+                "RFC 6026 figure 7: no such arrow; the response has arrived.",
+            (Timer.G, Timer.H):
+                "RFC 3261 17.2.1: \"Timer G is ignored in this state\", and H is for "
+                "Completed; both are stopped.",
+            (Timer.TRYING,):
+                "RFC 3261 17.2.1: 100 is for who has got nothing; stopped.",
+            (Timer.L,): "RFC 6026 8.7: it starts with Accepted.",
+        },
+        State.ACCEPTED: {
+            (Event.R1XX, Event.R300_699):
+                "RFC 6026 8.7: only a 2xx that its user passes is sent here.",
+            (Timer.TRYING,):
+                "RFC 3261 17.2.1: 100 is for who has got nothing; stopped.",
+            (Timer.G, Timer.H, Timer.I):
+                "RFC 6026 8.5: repeating a 2xx is its user's.",
+        },
+        State.TERMINATED: {
+            (
+                Event.INVITE, Event.ACK, Event.R1XX, Event.R2XX, Event.R300_699,
+                Event.TRANSPORT_ERROR,
+                Timer.TRYING, Timer.G, Timer.H, Timer.I, Timer.L,
+            ):
+                "RFC 6026 8.7: in \"the 'Terminated' state, it MUST be destroyed "
+                "immediately\".",
+        },
     }
     # fmt: on

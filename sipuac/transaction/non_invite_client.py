@@ -9,7 +9,7 @@ from enum import Enum
 
 from sipuac.effects import Deliver, Effect, Send, StartTimer, StopTimer
 from sipuac.errors import TransactionTimeout
-from sipuac.machine import Transitions, step
+from sipuac.machine import Ignored, Transitions, step
 from sipuac.syntax.message import Request, Response
 from sipuac.transaction.base import Event, Transaction
 from sipuac.transaction.matching import client_key
@@ -107,5 +107,31 @@ class NonInviteClientTransaction(Transaction):
             Timer.K:               (State.TERMINATED, Transaction._end),
         },
         State.TERMINATED: {},
+    }
+
+    ignored: Ignored = {
+        State.TRYING: {
+            (Timer.K,): "RFC 3261 17.1.2.2: it starts with Completed.",
+        },
+        State.PROCEEDING: {
+            (Timer.K,): "RFC 3261 17.1.2.2: it starts with Completed.",
+        },
+        State.COMPLETED: {
+            (Event.R1XX, Event.R200_699):
+                "RFC 3261 17.1.2.2: it is there \"to buffer any additional response "
+                "retransmissions\".",
+            (Event.TRANSPORT_ERROR,):
+                "RFC 3261 figure 6: no such arrow; nothing is sent here.",
+            (Timer.E, Timer.F):
+                "RFC 3261 17.1.2.2: both are for Trying and Proceeding, and stopped.",
+        },
+        State.TERMINATED: {
+            (
+                Event.R1XX, Event.R200_699, Event.TRANSPORT_ERROR,
+                Timer.E, Timer.F, Timer.K,
+            ):
+                "RFC 3261 17.1.2.2: \"in the terminated state, it MUST be destroyed "
+                "immediately\".",
+        },
     }
     # fmt: on

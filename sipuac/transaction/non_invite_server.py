@@ -10,7 +10,7 @@ from enum import Enum
 
 from sipuac.effects import Effect, Send, StartTimer, StopTimer
 from sipuac.errors import TransactionTimeout
-from sipuac.machine import Transitions, step
+from sipuac.machine import Ignored, Transitions, step
 from sipuac.syntax.message import Request, Response, response_to
 from sipuac.transaction.base import Event, Transaction
 from sipuac.transaction.matching import server_key
@@ -131,5 +131,36 @@ class NonInviteServerTransaction(Transaction):
             Timer.J:               (State.TERMINATED, Transaction._end),
         },
         State.TERMINATED: {},
+    }
+
+    ignored: Ignored = {
+        State.TRYING: {
+            (Event.REQUEST,):
+                "RFC 3261 17.2.2: \"any further request retransmissions are "
+                "discarded\".",
+            (Event.TRANSPORT_ERROR,):
+                "RFC 3261 figure 8: no such arrow; nothing is sent here.",
+            (Timer.EXPIRY, Timer.J):
+                "RFC 4320 4.2 and RFC 3261 17.2.2: they start after the 100 and with "
+                "Completed.",
+        },
+        State.PROCEEDING: {
+            (Timer.J,): "RFC 3261 17.2.2: it starts with Completed.",
+        },
+        State.COMPLETED: {
+            (Event.R100, Event.R200_699):
+                "RFC 3261 17.2.2: \"Any other final responses passed by the TU to the "
+                "server transaction MUST be discarded\".",
+            (Timer.TRYING, Timer.EXPIRY):
+                "RFC 4320 4.2: both are for who has not answered, and stopped.",
+        },
+        State.TERMINATED: {
+            (
+                Event.REQUEST, Event.R100, Event.R200_699, Event.TRANSPORT_ERROR,
+                Timer.TRYING, Timer.EXPIRY, Timer.J,
+            ):
+                "RFC 3261 17.2.2: it \"MUST be destroyed the instant it enters the "
+                "'Terminated' state\".",
+        },
     }
     # fmt: on

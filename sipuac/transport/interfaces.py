@@ -8,6 +8,7 @@ from zope.interface import Attribute, Interface
 from sipuac.errors import TransportFailed
 from sipuac.syntax.destination import Destination
 from sipuac.syntax.message import Message, Request, Response
+from sipuac.transport.socket_load import SocketLoad
 from sipuac.transport.watchers import Watchers
 
 
@@ -104,6 +105,9 @@ class ITransportLayer(Interface):
             flow: What the request went over; its `sent_by` is from now on what the top
                 Via has as `received` and `rport`.
         """
+
+    def socket_loads() -> list[SocketLoad]:
+        """How each UDP socket copes with what arrives, where the system tells."""
 
     def reload_certificates() -> None:
         """Read all certificates, keys and roots again, for new connections.

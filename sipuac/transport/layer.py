@@ -34,6 +34,7 @@ from sipuac.transport.connections import Connections
 from sipuac.transport.intake import Intake
 from sipuac.transport.interfaces import IFlow, IMessageReceiver, ITransportLayer
 from sipuac.transport.listener import Listener
+from sipuac.transport.socket_load import SocketLoad
 from sipuac.transport.stream import StreamFlow
 from sipuac.transport.tally import Tally
 from sipuac.transport.tls import ServerContext, TlsSettings
@@ -128,6 +129,11 @@ class TransportLayer:
         self._udp_sockets: list[UdpProtocol] = []
         self._udp_routes: dict[str, UdpProtocol | None] = {}
         self._closing: list[Deferred[Any]] = []
+
+    def socket_loads(self) -> list[SocketLoad]:
+        """See `ITransportLayer`."""
+        loads = (protocol.load for protocol in self._udp_sockets)
+        return [load for load in loads if load is not None]
 
     def set_receiver(self, receiver: IMessageReceiver) -> None:
         """See `ITransportLayer`."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from errno import ENOBUFS
 
 from twisted.internet.error import InvalidAddressError, MessageLengthError
@@ -20,6 +19,7 @@ from sipuac.transport.addresses import (
 from sipuac.transport.advertised import NOTHING_ADVERTISED, Advertised
 from sipuac.transport.intake import Intake
 from sipuac.transport.interfaces import IFlow
+from sipuac.transport.socket_load import SocketLoad, ask_for_room, socket_load
 from sipuac.transport.tally import Tally
 from sipuac.transport.watchers import Watchers
 
@@ -29,9 +29,6 @@ MAX_DATAGRAM = 65535
 
 #: Bytes above which a request should go over TCP (RFC 3261 section 18.1.1).
 MAX_REQUEST = 1300
-
-#: Bytes that the system may keep for us while we are busy; bursts are lost without.
-RECEIVE_BUFFER = 4 * 1024 * 1024
 
 #: Flows that are kept for peers that were met; beyond it the oldest are forgotten,
 #: which costs them only the time to make another.
@@ -210,11 +207,22 @@ class UdpProtocol(DatagramProtocol):
         if not ISystemHandle.providedBy(self.transport):
             return
         try:
-            handle = self.transport.getHandle()
-            handle.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+            is_enough = ask_for_room(self.transport.getHandle())
         except OSError:
+            is_enough = False
+        if not is_enough:
             # Less room is no reason not to listen; the system's own limit is normal.
             self.tally.count("small-receive-buffers")
+
+    @property
+    def load(self) -> SocketLoad | None:
+        """How the socket copes; None where there is none, or only one in memory."""
+        if not ISystemHandle.providedBy(self.transport):
+            return None
+        try:
+            return socket_load(self.transport.getHandle())
+        except OSError:
+            return None
 
     def flow_to(self, host: str, port: int) -> UdpFlow:
         """The flow to this address; the same one while it is remembered."""

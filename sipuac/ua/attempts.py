@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
 
 from twisted.internet.defer import Deferred
@@ -12,9 +11,10 @@ from sipuac.errors import Redirected, RequestRejected, SipError, Unreachable
 from sipuac.syntax.message import Request, Response
 from sipuac.transport.interfaces import IFlow
 from sipuac.ua.candidates import Candidates
+from sipuac.values import value
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class FailedAttempt:
     """An INVITE of which no call comes.
 
@@ -64,7 +64,7 @@ class FailedAttempt:
         return self.error.status if isinstance(self.error, Unreachable) else 503
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class NextAttempt:
     """An INVITE to send.
 

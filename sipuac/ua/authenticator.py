@@ -31,6 +31,7 @@ from sipuac.errors import (
     LocalProtocolError,
     ParseError,
 )
+from sipuac.on_demand import OnDemand
 from sipuac.syntax.challenges import (
     QOPS,
     Algorithm,
@@ -82,12 +83,24 @@ class _Try:
 
 
 _NEVER_TRIED = _Try()
+_ALL_ALGORITHMS = frozenset(Algorithm)
 
 
 def with_credentials(request: Request, rows: Sequence[Row]) -> Request:
     """A copy of the request with these credentials, and none it had before."""
     bare = request.without(AUTHORIZATION).without(PROXY_AUTHORIZATION)
     return bare.with_headers(rows)
+
+
+class _Memory:
+    """What an authenticator knows once somebody has challenged."""
+
+    __slots__ = ("credentials", "sessions", "tries")
+
+    def __init__(self) -> None:
+        self.credentials: OrderedDict[str, Credentials] = OrderedDict()
+        self.sessions: OrderedDict[Key, list[DigestSession]] = OrderedDict()
+        self.tries: OrderedDict[str, _Try] = OrderedDict()
 
 
 class Authenticator:
@@ -106,6 +119,8 @@ class Authenticator:
         LocalProtocolError: There is no such algorithm, or no such qop, or none at all.
     """
 
+    __slots__ = ("_algorithms", "_make_cnonce", "_memory", "_qops", "_source")
+
     _log = Logger()
 
     def __init__(
@@ -113,24 +128,30 @@ class Authenticator:
         source: CredentialsSource,
         make_cnonce: Callable[[], str],
         *,
-        algorithms: Collection[str] = tuple(Algorithm),
+        algorithms: Collection[str] = _ALL_ALGORITHMS,
         qops: Sequence[str] = QOPS,
     ) -> None:
-        try:
-            self._algorithms = frozenset([Algorithm(name) for name in algorithms])
-        except ValueError:
-            raise LocalProtocolError(f"not all algorithms: {algorithms}") from None
+        self._algorithms = _ALL_ALGORITHMS
+        self._qops = tuple(qops)
+        if algorithms is not _ALL_ALGORITHMS:
+            try:
+                self._algorithms = frozenset([Algorithm(name) for name in algorithms])
+            except ValueError:
+                raise LocalProtocolError(f"not all algorithms: {algorithms}") from None
         if not set(qops) <= set(QOPS) or not qops or not self._algorithms:
             raise LocalProtocolError("no algorithm, no qop, or one that is unknown")
-        self._qops = tuple(qops)
         self._source = source
         self._make_cnonce = make_cnonce
-        self._credentials: OrderedDict[str, Credentials] = OrderedDict()
-        self._sessions: OrderedDict[Key, list[DigestSession]] = OrderedDict()
-        self._tries: OrderedDict[str, _Try] = OrderedDict()
+
+    memory = OnDemand(lambda authenticator: _Memory())
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether nobody has challenged so far."""
+        return Authenticator.memory.made(self) is None
 
     def __repr__(self) -> str:
-        return f"<Authenticator of {len(self._sessions)} realms>"
+        return f"<Authenticator of {len(self.memory.sessions)} realms>"
 
     def preemptive(self, request: Request) -> list[Row]:
         """Credentials for a request that nobody has challenged yet.
@@ -145,12 +166,12 @@ class Authenticator:
             One row for each session; none for ACK, which has the credentials of its
             INVITE, nor for CANCEL, which has none.
         """
-        if request.method in _NEVER_CHALLENGED:
+        if self.is_fresh or request.method in _NEVER_CHALLENGED:
             return []
         rows = self._rows(request)
         for _, text in rows:
             # Without nonce count a row may be the same as an earlier one.
-            self._tries.pop(text, None)
+            self.memory.tries.pop(text, None)
         return rows
 
     def answer(self, request: Request, response: Response) -> Deferred[list[Row]]:
@@ -186,8 +207,8 @@ class Authenticator:
             realm = key[1]
             if self._is_refused(key, challenges, request, past):
                 refused.add(key)
-                self._sessions.pop(key, None)
-                self._credentials.pop(realm, None)
+                self.memory.sessions.pop(key, None)
+                self.memory.credentials.pop(realm, None)
                 reading.note(
                     AuthenticationProblem.REFUSED,
                     f"the credentials for realm {short(realm)} were refused",
@@ -204,22 +225,24 @@ class Authenticator:
         if not made:
             raise reading.failure()
         for key, sessions in made.items():
-            self._sessions[key] = sessions
-            self._sessions.move_to_end(key)
+            self.memory.sessions[key] = sessions
+            self.memory.sessions.move_to_end(key)
         self._forget_the_oldest()
         rows = self._rows(request)
         # One row stands for all: the last one answers one of these challenges.
         text = rows[-1][1]
-        self._tries[text] = _Try(past.rounds + 1, frozenset(made), frozenset(refused))
-        while len(self._tries) > _MAX_RECORDS:
-            self._tries.popitem(last=False)
+        self.memory.tries[text] = _Try(
+            past.rounds + 1, frozenset(made), frozenset(refused)
+        )
+        while len(self.memory.tries) > _MAX_RECORDS:
+            self.memory.tries.popitem(last=False)
         return rows
 
     def _forget_the_oldest(self) -> None:
         """Keep so many sessions; those of the last challenge are never too many."""
-        count = sum(map(len, self._sessions.values()))
+        count = sum(map(len, self.memory.sessions.values()))
         while count > MAX_SESSIONS:
-            _, sessions = self._sessions.popitem(last=False)
+            _, sessions = self.memory.sessions.popitem(last=False)
             count -= len(sessions)
 
     def learn(self, request: Request, response: Response) -> ServerProof:
@@ -233,6 +256,8 @@ class Authenticator:
             `WRONG` where a server tried to prove that it knows the secret and could
             not, or its body was changed on the way; its nextnonce is not used then.
         """
+        if self.is_fresh:
+            return ServerProof.ABSENT
         proofs = set()
         if response.is_success:
             for answer_field, _, info_field in FIELDS:
@@ -257,14 +282,14 @@ class Authenticator:
         if len(answers) == 1:
             answer = answers[0]
             key = (field, answer.get("realm", ""))
-            for session in self._sessions.get(key, ()):
+            for session in self.memory.sessions.get(key, ()):
                 if session.gave(answer):
                     return session.learn(answer, text, body)
         return ServerProof.ABSENT
 
     def _rows(self, request: Request) -> list[Row]:
         rows = []
-        for (field, _), sessions in self._sessions.items():
+        for (field, _), sessions in self.memory.sessions.items():
             rows += [
                 (field, session.answer(request))
                 for session in sessions
@@ -275,7 +300,7 @@ class Authenticator:
     def _past_of(self, request: Request) -> _Try:
         """What came before this request, by the answers that it carries."""
         tries = [
-            self._tries.get(text, _NEVER_TRIED)
+            self.memory.tries.get(text, _NEVER_TRIED)
             for field, _, _ in FIELDS
             for text in request.get_all(field)
         ]
@@ -334,7 +359,7 @@ class Authenticator:
     def _credentials_for(
         self, realm: str, request: Request, reading: ChallengeReading
     ) -> Generator[Deferred[Any], Any, Credentials | None]:
-        known = self._credentials.get(realm)
+        known = self.memory.credentials.get(realm)
         if known is not None:
             return known
         try:
@@ -366,9 +391,9 @@ class Authenticator:
             )
             return None
         credentials: Credentials = found
-        self._credentials[realm] = credentials
-        while len(self._credentials) > MAX_SESSIONS:
-            self._credentials.popitem(last=False)
+        self.memory.credentials[realm] = credentials
+        while len(self.memory.credentials) > MAX_SESSIONS:
+            self.memory.credentials.popitem(last=False)
         return credentials
 
     def _begin(

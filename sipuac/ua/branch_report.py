@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from sipuac.dialog.branch import Branch, MediaState
+from sipuac.values import value
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class BranchReport:
     """What is known of one branch of the INVITE.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Sequence
 
 from twisted.internet.interfaces import IReactorTime
@@ -31,8 +30,6 @@ class CallReport:
         observers: Called with every event.
         delegate: Hears what happens; None for nobody.
 
-    Attributes:
-        events: What has happened so far, the latest thousand.
     """
 
     __slots__ = (
@@ -40,9 +37,9 @@ class CallReport:
         "_call_id",
         "_clock",
         "_delegate",
+        "_events",
         "_from_tag",
         "_observers",
-        "events",
     )
 
     def __init__(
@@ -60,13 +57,35 @@ class CallReport:
         self._asked_at = asked_at
         self._observers = observers
         self._delegate = delegate
-        self.events: deque[CallEvent] = deque(maxlen=_MAX_EVENTS)
+        # Made when something happens; an empty deque takes 600 octets.
+        self._events: list[CallEvent] | None = None
+
+    @property
+    def events(self) -> list[CallEvent]:
+        """What has happened so far, the latest thousand."""
+        if self._events is None:
+            self._events = []
+        return self._events
+
+    def for_remains(self) -> CallReport:
+        """A report for what still happens when the call is over; it has no events."""
+        return CallReport(
+            self._clock,
+            self._call_id,
+            self._from_tag,
+            self._asked_at,
+            self._observers,
+            self._delegate,
+        )
 
     def report(self, body: Event) -> None:
         """This happened, now: observers hear of it first, then the delegate."""
         time = self._clock.seconds() - self._asked_at
         event = CallEvent(time, self._call_id, self._from_tag, body)
-        self.events.append(event)
+        events = self.events
+        events.append(event)
+        if len(events) > _MAX_EVENTS:
+            del events[0]
         for observer in self._observers:
             try:
                 observer(event)

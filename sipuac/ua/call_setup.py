@@ -6,11 +6,11 @@ has left, cancelling leaves no trace.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Generator, Sequence
+from typing import Any, TypeVar, cast
 
-from twisted.internet.defer import Deferred, inlineCallbacks, maybeDeferred
+from twisted.internet.defer import Deferred, inlineCallbacks
+from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from sipuac.dialog.options import InviteOptions
@@ -37,7 +37,20 @@ from sipuac.ua.invite_request import Caller, Fields, build_invite
 from sipuac.ua.media_opener import MediaOpener
 from sipuac.ua.media_work import Modifiers, modified
 from sipuac.ua.redirects import RedirectChooser, Redirects
+from sipuac.ua.remains import Keeper
 from sipuac.ua.retries import Retries, Rules
+from sipuac.values import value
+
+_T = TypeVar("_T")
+
+
+def _result(waiting: Deferred[_T]) -> Generator[Deferred[Any], Any, _T]:
+    """What to wait for, without the way through the Deferred where it is there."""
+    if waiting.called and not waiting.paused:
+        result = waiting.result
+        if not isinstance(result, Failure):
+            return cast(_T, result)
+    return cast(_T, (yield waiting))
 
 
 @implementer(ILocalOffer)
@@ -59,24 +72,23 @@ class ModifiedOffer:
         self._offer.close()
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Listeners:
     """Who is told of a call.
 
     Attributes:
         observers: Called with every event.
         delegate: Hears what happens; None for nobody.
-        keep: Called with the call before its INVITE is sent.
-        forget: Called when nothing more is expected of it.
+        keeper: Has the call from before its INVITE is sent until nothing more is
+            expected of it.
     """
 
     observers: Sequence[Observer]
     delegate: IInviteDelegate | None
-    keep: Callable[[Invitation], None]
-    forget: Callable[[Invitation], None]
+    keeper: Keeper
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class CallSetup:
     """A call that was asked for and found possible.
 
@@ -115,25 +127,28 @@ class CallSetup:
         asked_at = self.endpoint.clock.seconds()
         offer: ILocalOffer | None = None
         if not self.options.is_offerless:
-            offer = yield maybeDeferred(self.factory.offer)
+            offered = self.factory.offer()
+            offer = (yield offered) if isinstance(offered, Deferred) else offered
         try:
             if offer is not None:
-                description: SessionDescription = yield modified(
-                    offer.description, self.modifiers[0]
-                )
-                offer = ModifiedOffer(offer, description)
+                outgoing = self.modifiers[0]
+                if outgoing:
+                    description: SessionDescription = yield modified(
+                        offer.description, outgoing
+                    )
+                    offer = ModifiedOffer(offer, description)
             is_secure = isinstance(self.target, SipUri) and self.target.is_secure
             hop = self.caller.next_hop(self.target)
             servers = self.endpoint.servers.candidates(hop, is_secure=is_secure)
-            flow: IFlow = yield servers.next_flow()
+            flow: IFlow = yield from _result(servers.next_flow())
             invite = self._invite(offer, flow)
             first = NextAttempt(invite, flow, servers)
             invitation = self._invitation(offer, first, asked_at, listeners)
-            listeners.keep(invitation)
+            listeners.keeper.keep(invitation)
             try:
-                yield invitation.start()
+                yield from _result(invitation.start())
             except BaseException:
-                listeners.forget(invitation)
+                listeners.keeper.forget(invitation)
                 raise
         except BaseException:
             # Also GeneratorExit and CancelledError: the offer is ours to close.
@@ -168,19 +183,20 @@ class CallSetup:
             MediaOpener(offer, self.factory),
             self.modifiers,
             reporter,
-            self._retries(reporter),
-            listeners.forget,
+            Authenticator(
+                self.credentials or no_credentials, self.endpoint.identifiers.cnonce
+            ),
+            self,
+            listeners.keeper,
         )
 
-    def _retries(self, reporter: CallReport) -> Retries:
+    def retries(self, reporter: CallReport, authenticator: Authenticator) -> Retries:
+        """See `RetryPlanner`."""
         redirects = Redirects(
             TargetSet(self.target, self.max_redirects), self.choose, reporter.report
         )
         steps: list[RetryStep] = [Rules(self._rules()), redirects]
         identity = self.caller.identity
-        authenticator = Authenticator(
-            self.credentials or no_credentials, self.endpoint.identifiers.cnonce
-        )
         return Retries(self.endpoint, identity, steps, reporter.report, authenticator)
 
     def _rules(self) -> list[RetryRule]:

@@ -74,6 +74,8 @@ class ServerFinder:
 
     def watch(self, searching: Deferred[IFlow]) -> Deferred[IFlow]:
         """Give this search up when all is stopped."""
+        if searching.called and not searching.paused:
+            return searching
         self._searching.append(searching)
 
         def done(result: IFlow | Failure) -> IFlow | Failure:
@@ -146,8 +148,11 @@ class Candidates:
         # Once for each transaction (section 4), whatever comes of it.
         self._is_asked = True
         resolved = self._finder.resolver.resolve(self._uri, is_secure=self._is_secure)
-        resolved.addCallback(self._take_all)
-        return self._finder.watch(resolved.addCallback(lambda _: self._connect_next()))
+        return self._finder.watch(resolved.addCallback(self._connect_first))
+
+    def _connect_first(self, found: Sequence[Destination]) -> Deferred[IFlow]:
+        self._take_all(found)
+        return self._connect_next()
 
     def sent_again(self) -> None:
         """The current server gets another request: it has not answered that so far."""
@@ -212,6 +217,8 @@ class Candidates:
         if not group:
             return fail(self._failure or TransportFailed("there is no other server"))
         transport = self._finder.transport
+        if len(group) == 1:
+            return self._connect_to(group[0])
         race = ConnectRace(
             group, lambda one: transport.connect(one), self._finder.start_timer
         )
@@ -232,6 +239,23 @@ class Candidates:
 
         winner = race.start()
         flow: Deferred[IFlow] = winner.addCallbacks(won, lost)
+        return flow
+
+    def _connect_to(self, server: Destination) -> Deferred[IFlow]:
+        """Nobody races with the only address of a server."""
+
+        def reached(flow: IFlow) -> IFlow:
+            self._current = server
+            return flow
+
+        def lost(failure: Failure) -> Deferred[IFlow]:
+            failure.trap(TransportFailed)
+            self._finder.health.note_failure(server)
+            self._failure = failure
+            return self._connect_next()
+
+        connecting = self._finder.transport.connect(server)
+        flow: Deferred[IFlow] = connecting.addCallbacks(reached, lost)
         return flow
 
     def _note_failed(self, race: ConnectRace) -> None:

@@ -53,9 +53,10 @@ class Challenges:
 
         One that was challenged itself has its own already.
         """
-        if self._authenticator is None or credentials_of(request):
+        authenticator = self._authenticator
+        if authenticator is None or authenticator.is_fresh or credentials_of(request):
             return request
-        return with_credentials(request, self._authenticator.preemptive(request))
+        return with_credentials(request, authenticator.preemptive(request))
 
     def answer(
         self,

@@ -25,6 +25,9 @@ _log = Logger()
 Sender = Callable[[IFlow], None]
 Refused = Callable[[Unreachable], None]
 
+# Where to, who sends, who is told that there is no way, and whether it is an ACK.
+_Waiting = tuple[Uri, Sender, Refused, bool]
+
 
 class _Way:
     """The way of one dialog: its flow, or who waits for one."""
@@ -36,7 +39,7 @@ class _Way:
         self.flow: IFlow | None = None
         self.connecting: Deferred[Any] | None = None
         # Hardly ever more than an ACK and a BYE; an empty deque takes 600 octets.
-        self.waiting: list[tuple[Uri, Sender, Refused]] = []
+        self.waiting: list[_Waiting] = []
         # ACKs that there was no way for.
         self.unsent: tuple[_Ack, ...] = ()
 
@@ -110,6 +113,10 @@ class DialogFlows:
         if kept is not None and not kept.is_waiting:
             self._send_kept_ack(branch, kept, refused)
 
+    def has_ack(self, branch: str) -> bool:
+        """Whether the 2xx of the initial INVITE was acknowledged in this branch."""
+        return (branch, None) in self._acks
+
     def forget_ack(self, branch: str, cseq: int) -> None:
         """The 2xx to this re-INVITE will not come again."""
         self._acks.pop((branch, cseq), None)
@@ -130,7 +137,7 @@ class DialogFlows:
             refused(error)
 
         kept.is_waiting = True
-        self.send(branch, kept.next_hop, send, not_sent)
+        self._send(branch, (kept.next_hop, send, not_sent, True))
 
     def send(
         self, branch: str, next_hop: Uri, sender: Sender, refused: Refused
@@ -144,17 +151,20 @@ class DialogFlows:
                 `LocalProtocolError` for what cannot be written.
             refused: Called instead where there is no way.
         """
+        self._send(branch, (next_hop, sender, refused, False))
+
+    def _send(self, branch: str, waiting: _Waiting) -> None:
         if self._is_stopped:
             return
         way = self._ways.get(branch)
         if way is None:
             way = self._ways[branch] = _Way()
-        way.waiting.append((next_hop, sender, refused))
+        way.waiting.append(waiting)
         self._advance(way)
 
     def _advance(self, way: _Way) -> None:
         while way.waiting and way.connecting is None:
-            next_hop, sender, refused = way.waiting[0]
+            next_hop, sender, refused, _ = way.waiting[0]
             flow = self._known_flow(way, next_hop)
             if flow is None:
                 self._connect(way, next_hop)
@@ -212,12 +222,15 @@ class DialogFlows:
             way.connecting = None
             if flow.is_open:
                 way.flow, way.next_hop = flow, next_hop
-            elif not self._is_stopped:
+            elif self._is_stopped:
+                self._give_up(way)
+            else:
                 way.refuse(TransportFailed("the connection closed at once"))
 
         def failed(failure: Failure) -> None:
             way.connecting = None
             if self._is_stopped:
+                self._give_up(way)
                 return
             error = failure.value
             if not isinstance(error, Unreachable):
@@ -238,6 +251,23 @@ class DialogFlows:
         connecting.addCallbacks(connected, failed)
         if way.connecting is not None:
             connecting.addCallback(go_on)
+
+    def _give_up(self, way: _Way) -> None:
+        """There is no way for the last ACKs, and nobody to tell it."""
+        self._endpoint.counters["acks-undeliverable"] += len(way.waiting)
+        way.waiting.clear()
+
+    def finish(self) -> None:
+        """Send nothing more but the ACKs that wait for their connections already.
+
+        Their 2xx came in time: "The UAC core MUST generate an ACK request for each 2xx"
+        (RFC 3261 section 13.2.2.4).
+        """
+        self._is_stopped = True
+        for way in self._ways.values():
+            way.waiting = [one for one in way.waiting if one[3]]
+            if way.connecting is not None and not way.waiting:
+                way.connecting.cancel()
 
     def stop(self) -> None:
         """Send nothing more; give up connecting."""

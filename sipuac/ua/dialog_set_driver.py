@@ -16,15 +16,17 @@ from zope.interface import implementer
 
 from sipuac.dialog import effects
 from sipuac.dialog.dialog_set import DialogSet
-from sipuac.dialog.events import Established, SessionModified
+from sipuac.dialog.events import Established, ProtocolWarning, SessionModified
 from sipuac.dialog.options import InviteOptions
 from sipuac.dialog.session_state import SessionState
+from sipuac.dialog.timers import DialogTimer
 from sipuac.effects import StartTimer, StopTimer
 from sipuac.errors import (
     ParseError,
     SessionNotModified,
     Unreachable,
 )
+from sipuac.on_demand import OnDemand
 from sipuac.sdp.description import SessionDescription
 from sipuac.syntax.message import Request, Response
 from sipuac.ua.attempts import NextAttempt
@@ -35,14 +37,15 @@ from sipuac.ua.call_report import CallReport
 from sipuac.ua.challenges import Challenges
 from sipuac.ua.dialog_flows import DialogFlows
 from sipuac.ua.dialog_requests import DialogRequests
-from sipuac.ua.dialog_sender import DialogSender
 from sipuac.ua.endpoint import Endpoint, ServerTransaction
 from sipuac.ua.interfaces import IClientTransactionUser, IDialogSetUser
 from sipuac.ua.invite_request import is_secure_call
 from sipuac.ua.media_opener import MediaOpener
 from sipuac.ua.media_work import Modifiers
 from sipuac.ua.peer_transactions import PeerTransactions
+from sipuac.ua.remains import Keeper, Remains
 from sipuac.ua.sent_invite import SentInvite
+from sipuac.ua.sent_reinvites import SentReInvites
 from sipuac.ua.session import Session
 from sipuac.ua.session_requests import SessionRequests
 from sipuac.ua.timer_queue import QueuedTimer
@@ -63,11 +66,15 @@ class DialogSetDriver:
         reporter: Told what happens.
         authenticator: Answers challenges in its dialogs; None for nobody.
         user: Told what becomes of it.
+        late_flows: Where all calls of the INVITE are over, and a fork has answered
+            late: the ways of its dialogs. Nothing is wanted then.
 
     Attributes:
         attempt: The INVITE, and where it goes.
         invite: The INVITE, without Via.
         flow: What it goes over.
+        late: Has the dialogs of forks that answered when all calls were over.
+        reporter: Told what happens.
         sessions: The calls that stand or stood, by To tag; several under `keep-all`.
         is_resolved: Whether every branch that is known has met its fate.
     """
@@ -82,6 +89,7 @@ class DialogSetDriver:
         reporter: CallReport,
         authenticator: Authenticator | None,
         user: IDialogSetUser,
+        late_flows: DialogFlows | None = None,
     ) -> None:
         self.attempt = attempt
         self.invite = invite = attempt.invite
@@ -89,38 +97,68 @@ class DialogSetDriver:
         self.sessions: dict[str, Session] = {}
         self.is_resolved = False
         self._endpoint = endpoint
-        self._reporter = reporter
+        self.reporter = reporter
         self._user = user
-        self._set = DialogSet(invite, options, endpoint.chance)
-        self._flows = DialogFlows(endpoint, flow, is_secure=is_secure_call(invite))
-        self._invite = SentInvite(endpoint, invite, flow, self._flows, reporter)
+        self._options = options
+        self._opener = opener
+        self._modifiers = modifiers
         self._authenticator = authenticator
-        self._challenges = Challenges(
-            authenticator, endpoint.clock, reporter.report, endpoint.submit
+        offer = opener.offer
+        description = None if offer is None else offer.description
+        self._set = DialogSet(invite, options, endpoint.chance, description)
+        if late_flows is None:
+            is_secure = is_secure_call(invite)
+            self._flows = DialogFlows(endpoint, flow, is_secure=is_secure)
+        else:
+            self._flows = late_flows
+            self._set.be_over()
+        self._invite = SentInvite(endpoint, invite, flow, self._flows, reporter)
+        self._is_stopped = False
+        self._is_over = False
+        self._timers: dict[str, QueuedTimer] = {}
+        # Until when a 2xx may come, in seconds of the clock.
+        self._lingers_until = 0.0
+        self._reports: tuple[BranchReport, ...] | None = None
+        self.late: DialogSetDriver | None = None
+
+    def _make_challenges(self) -> Challenges:
+        return Challenges(
+            self._authenticator,
+            self._endpoint.clock,
+            self.reporter.report,
+            self._endpoint.submit,
         )
-        self._dialog_requests = DialogRequests(
-            endpoint,
+
+    def _make_dialog_requests(self) -> DialogRequests:
+        return DialogRequests(
+            self._endpoint,
             self._flows,
-            self._challenges,
-            reporter,
+            self.challenges,
+            self.reporter,
             finished=self._request_finished,
             again=self._request_challenged,
         )
-        self._sender = DialogSender(
-            endpoint,
+
+    def _make_reinvites(self) -> SentReInvites:
+        return SentReInvites(
+            self._endpoint,
             self._flows,
-            reporter,
-            self._challenges,
+            self.reporter,
+            self.challenges,
             responded=self._reinvite_responded,
             again=self._request_challenged,
             failed=self._reinvite_failed,
         )
-        self._media = CallMedia(opener, modifiers, self)
-        self._asked = SessionRequests()
-        self._is_stopped = False
-        self._is_over = False
-        self._requests = PeerTransactions()
-        self._timers: dict[str, QueuedTimer] = {}
+
+    def _make_media(self) -> CallMedia:
+        return CallMedia(self._opener, self._modifiers, self)
+
+    challenges = OnDemand(_make_challenges)
+    dialog_requests = OnDemand(_make_dialog_requests)
+    reinvites = OnDemand(_make_reinvites)
+    media = OnDemand(_make_media)
+    asked = OnDemand(lambda driver: SessionRequests())
+    peer_transactions = OnDemand(lambda driver: PeerTransactions())
 
     # For the invitation and its sessions
 
@@ -139,16 +177,23 @@ class DialogSetDriver:
     @property
     def branches(self) -> list[BranchReport]:
         """Every branch and its fate, in the order in which they showed."""
-        return [report_of(branch) for branch in self._set.branches.values()]
+        reports = self._reports
+        if reports is None:
+            return [report_of(branch) for branch in self._set.branches.values()]
+        if self.late is None:
+            return list(reports)
+        # A branch that was over may have answered after all.
+        found = {report.to_tag: report for report in (*reports, *self.late.branches)}
+        return list(found.values())
 
     def has_branch(self, to_tag: str) -> bool:
         """Whether this INVITE made a dialog with this tag of the callee."""
-        return to_tag in self._set.branches
+        return not self._is_stopped and to_tag in self._set.branches
 
     def session_state(self, to_tag: str) -> SessionState:
         """The state of the session of this branch."""
-        branch = self._set.branches.get(to_tag)
-        if branch is None or branch.session is None or self._is_stopped:
+        branch = None if self._is_stopped else self._set.branches.get(to_tag)
+        if branch is None or branch.session is None:
             return SessionState.TERMINATED
         return branch.session.state
 
@@ -160,15 +205,15 @@ class DialogSetDriver:
             TransportFailed: There is no way for the flow.
         """
         self._invite.start(self)
-        self._run(self._set.sent)
+        self._run(DialogSet.sent)
 
     def hang_up(self, message: str) -> None:
         """End everything in whichever way is right."""
-        self._run(self._set.hang_up, message)
+        self._run(DialogSet.hang_up, message)
 
     def end_branch(self, to_tag: str) -> None:
         """End this one dialog by BYE; on an early one, the INVITE goes on."""
-        self._run(self._set.end_branch, to_tag)
+        self._run(DialogSet.end_branch, to_tag)
 
     def end_session(self, to_tag: str) -> None:
         """BYE the session of this branch, when the inputs before it are done.
@@ -179,17 +224,17 @@ class DialogSetDriver:
 
     def modify_session(self, to_tag: str, is_held: bool | None) -> Deferred[None]:
         """Offer the session of this branch anew; see `Session.hold`."""
-        return self._ask(self._set.modify, to_tag, is_held)
+        return self._ask(DialogSet.modify, to_tag, is_held)
 
     def refresh_session(self, to_tag: str) -> Deferred[None]:
         """Refresh the session of this branch; see `Session.refresh`."""
-        return self._ask(self._set.refresh, to_tag)
+        return self._ask(DialogSet.refresh, to_tag)
 
     def request_in_session(
         self, to_tag: str, method: str, headers: Rows, body: bytes
     ) -> Deferred[Response]:
         """Send a request in the dialog of this branch; see `Session.request`."""
-        return self._ask(self._set.send_request, to_tag, method, headers, body)
+        return self._ask(DialogSet.send_request, to_tag, method, headers, body)
 
     def _ask(
         self,
@@ -197,9 +242,9 @@ class DialogSetDriver:
         to_tag: str,
         *arguments: object,
     ) -> Deferred[Any]:
-        token, waiting = self._asked.begin()
+        token, waiting = self.asked.begin()
         if self._is_over:
-            self._asked.fail_all(SessionNotModified("the call is over"))
+            self.asked.fail_all(SessionNotModified("the call is over"))
         else:
             self._endpoint.submit(self._run, method, to_tag, token, *arguments)
         return waiting
@@ -212,14 +257,14 @@ class DialogSetDriver:
         Without a transaction it is an ACK or CANCEL, which are answered already.
         """
         if request.method == "CANCEL":
-            self._run(self._set.cancel_received, request)
+            self._run(DialogSet.cancel_received, request)
             return
         if transaction is not None:
-            self._requests.keep(request, transaction)
+            self.peer_transactions.keep(request, transaction)
         try:
-            self._run(self._set.request_received, request)
+            self._run(DialogSet.request_received, request)
         except ParseError:
-            self._requests.drop(request)
+            self.peer_transactions.drop(request)
             raise
 
     def stray_success(self, response: Response) -> bool:
@@ -233,8 +278,12 @@ class DialogSetDriver:
         """
         if not self._invite.is_answered_by(response):
             return False
-        self._run(self._set.response_received, response)
+        self._run(DialogSet.response_received, response)
         return True
+
+    def late_success(self, response: Response) -> None:
+        """A 2xx came of a fork that nobody knew, when all calls were over."""
+        self._run(DialogSet.response_received, response)
 
     def stop(self) -> None:
         """The endpoint is going: close and free everything, send nothing."""
@@ -242,6 +291,7 @@ class DialogSetDriver:
             return
         self._is_stopped = True
         self._invite.abandon()
+        self._flows.stop()
         self._free()
         for to_tag in list(self.sessions):
             self._end_session(effects.EndSession(to_tag, "local"))
@@ -250,12 +300,63 @@ class DialogSetDriver:
         for timer in self._timers.values():
             timer.stop()
         self._timers.clear()
-        self._challenges.stop()
-        self._sender.stop()
-        self._media.close_all()
-        self._requests.clear()
+        kind = DialogSetDriver
+        challenges = kind.challenges.made(self)
+        if challenges is not None:
+            challenges.stop()
+        reinvites = kind.reinvites.made(self)
+        if reinvites is not None:
+            reinvites.stop()
+        media = kind.media.made(self)
+        if media is not None:
+            media.close_all()
+        peer_transactions = kind.peer_transactions.made(self)
+        if peer_transactions is not None:
+            peer_transactions.clear()
         self._is_over = True
-        self._asked.fail_all(SessionNotModified("the call is over"))
+        asked = kind.asked.made(self)
+        if asked is not None:
+            asked.fail_all(SessionNotModified("the call is over"))
+
+    def _leave(self) -> None:
+        """All calls are over: for what may still come, `Remains` are enough.
+
+        Nothing that is left leads back to the rest of the call, so that this goes at
+        once, and not when the garbage collector finds it.
+        """
+        self._reports = tuple(self.branches)
+        self._is_stopped = True
+        self._free()
+        for session in self.sessions.values():
+            session.leave()
+        user = self._user
+        self._set.dissolve()
+        for made in (
+            "_user",
+            "_challenges",
+            "_dialog_requests",
+            "_reinvites",
+            "_media",
+        ):
+            self.__dict__.pop(made, None)
+        waiting = self._lingers_until - self._endpoint.clock.seconds()
+        user.invite_left(self, max(0.0, waiting))
+
+    def remains(self, seconds: float, keeper: Keeper) -> Remains:
+        """What a 2xx needs that comes within so many seconds; once, when left."""
+        remains = Remains(
+            self._endpoint,
+            self._invite.sent or self.invite,
+            self.flow,
+            self._options,
+            self,
+            self._authenticator,
+            self._flows,
+            seconds,
+            keeper,
+        )
+        self._invite.hand_over(remains)
+        return remains
 
     # From the INVITE transaction
 
@@ -264,11 +365,11 @@ class DialogSetDriver:
         self.attempt.servers.response_received(response)
         if self._authenticator is not None and self._invite.sent is not None:
             self._authenticator.learn(self._invite.sent, response)
-        self._run(self._set.response_received, response)
+        self._run(DialogSet.response_received, response)
 
     def transaction_failed(self, error: Unreachable) -> None:
         """See `IClientTransactionUser`."""
-        self._run(self._set.failed, error)
+        self._run(DialogSet.failed, error)
 
     def transaction_terminated(self) -> None:
         """See `IClientTransactionUser`."""
@@ -279,103 +380,132 @@ class DialogSetDriver:
     def _run(
         self, method: Callable[..., list[effects.Effect]], *arguments: Any
     ) -> None:
+        """Tell the dialog set by this method of it, and do as it asks."""
         if self._is_stopped:
             return
-        for effect in method(*arguments):
+        for effect in method(self._set, *arguments):
             _PERFORMERS[type(effect)](self, effect)
+        if self.is_resolved and not self._is_stopped and self._set.can_be_left:
+            self._leave()
 
     def _start_timer(self, effect: StartTimer) -> None:
-        self._stop_timer(StopTimer(effect.timer))
+        if effect.timer in self._timers:
+            self._stop_timer(effect)
+        if effect.timer == DialogTimer.LINGER:
+            self._lingers_until = self._endpoint.clock.seconds() + effect.seconds
         self._timers[effect.timer] = self._endpoint.start_timer(
             effect.seconds, self._fire, effect.timer
         )
 
     def _fire(self, name: str) -> None:
         self._timers.pop(name, None)
-        self._run(self._set.fire, name)
+        self._run(DialogSet.fire, name)
 
-    def _stop_timer(self, effect: StopTimer) -> None:
+    def _stop_timer(self, effect: StartTimer | StopTimer) -> None:
         running = self._timers.pop(effect.timer, None)
         if running is not None:
             running.stop()
 
     def _request_finished(self, number: int, result: Response | Unreachable) -> None:
-        self._endpoint.submit(self._run, self._set.request_finished, number, result)
+        self._endpoint.submit(self._run, DialogSet.request_finished, number, result)
 
     def _request_challenged(
         self, number: int, request: Request, credentials: Sequence[tuple[str, str]]
     ) -> None:
-        again = self._set.request_challenged
+        again = DialogSet.request_challenged
         self._endpoint.submit(self._run, again, number, request, credentials)
 
     def _reinvite_responded(self, number: int, response: Response) -> None:
-        self._run(self._set.reinvite_response, number, response)
+        self._run(DialogSet.reinvite_response, number, response)
 
     def _reinvite_failed(self, number: int, error: Unreachable) -> None:
-        self._run(self._set.reinvite_failed, number, error)
+        self._run(DialogSet.reinvite_failed, number, error)
 
     def _apply_answer(self, effect: effects.ApplyAnswer) -> None:
-        self._media.apply(effect.branch, effect.answer)
+        self.media.apply(effect.branch, effect.answer)
 
     def _move_media(self, effect: effects.MoveMedia) -> None:
-        self._media.move(effect.from_branch, effect.branch, effect.answer)
+        self.media.move(effect.from_branch, effect.branch, effect.answer)
 
     def _replace_answer(self, effect: effects.ReplaceAnswer) -> None:
-        self._media.apply(effect.branch, effect.answer)
+        self.media.apply(effect.branch, effect.answer)
 
     def _close_media(self, effect: effects.CloseMedia) -> None:
-        self._media.close(effect.branch)
+        self.media.close(effect.branch)
 
     def _make_answer(self, effect: effects.MakeAnswer) -> None:
-        self._media.answer(effect.branch, effect.offer)
+        self.media.answer(effect.branch, effect.offer)
 
     def _make_offer(self, effect: effects.MakeOffer) -> None:
-        self._media.offer(effect.branch, effect.is_held)
+        self.media.offer(effect.branch, effect.is_held)
 
     def _make_fresh_offer(self, effect: effects.MakeFreshOffer) -> None:
-        self._media.fresh_offer(effect.branch)
+        self.media.fresh_offer(effect.branch)
 
     def _roll_back(self, effect: effects.Rollback) -> None:
-        self._media.rollback(effect.branch)
+        self.media.rollback(effect.branch)
 
     # From the media
 
     def made(self, branch: str, answer: SessionDescription) -> None:
         """See `MediaUser`."""
-        self._endpoint.submit(self._run, self._set.answer_made, branch, answer)
+        self._endpoint.submit(self._run, DialogSet.answer_made, branch, answer)
 
     def offered(self, branch: str, offer: SessionDescription) -> None:
         """See `MediaUser`."""
-        self._endpoint.submit(self._run, self._set.offer_made, branch, offer)
+        self._endpoint.submit(self._run, DialogSet.offer_made, branch, offer)
 
     def applied(self, branch: str) -> None:
         """See `MediaUser`."""
-        self._endpoint.submit(self._run, self._set.media_applied, branch)
+        self._endpoint.submit(self._run, DialogSet.media_applied, branch)
 
     def refused(self, branch: str, message: str) -> None:
         """See `MediaUser`."""
-        self._endpoint.submit(self._run, self._set.media_refused, branch, message)
+        self._endpoint.submit(self._run, DialogSet.media_refused, branch, message)
 
     # What becomes of it
 
     def _take(self, effect: effects.Take) -> None:
         self._user.call_taken(effect.response)
 
+    def _send_ack(self, effect: effects.SendAck) -> None:
+        """Send an ACK, and keep it.
+
+        "The ACK MUST contain the same credentials as the INVITE" (RFC 3261 13.2.2.4);
+        those of the initial INVITE are in it already.
+        """
+        ack = effect.ack
+        if effect.cseq is not None:
+            ack = self.reinvites.authorized_ack(effect)
+        self._flows.send_ack(
+            effect.branch, ack, effect.next_hop, self._ack_refused, cseq=effect.cseq
+        )
+
+    def _repeat_ack(self, effect: effects.RepeatAck) -> None:
+        self._flows.repeat_ack(effect.branch, self._ack_refused, cseq=effect.cseq)
+
+    def _forget_ack(self, effect: effects.ForgetAck) -> None:
+        self._flows.forget_ack(effect.branch, effect.cseq)
+
+    def _ack_refused(self, error: Unreachable) -> None:
+        self._endpoint.counters["acks-undeliverable"] += 1
+        self.reporter.report(ProtocolWarning(f"the ACK could not be sent: {error}"))
+
     def _establish(self, effect: effects.Establish) -> None:
         local = effect.local
         session = Session(
             self,
             effect.branch,
-            self._media.local_sdp(effect.branch) if local is None else str(local),
+            self.media.local_sdp(effect.branch) if local is None else str(local),
             effect.remote,
-            self._media.session_of(effect.branch),
+            self.media.session_of(effect.branch),
             self._endpoint.clock,
         )
         self.sessions[effect.branch] = session
-        self._reporter.report(
+        self.reporter.report(
             Established(effect.branch, session.local_sdp, session.remote_sdp)
         )
-        self._reporter.tell("accept", session)
+        self.reporter.tell("accept", session)
         self._user.call_stands(session)
 
     def _modified(self, effect: effects.Modified) -> None:
@@ -385,16 +515,16 @@ class DialogSetDriver:
 
     def _deliver(self, effect: effects.DeliverRequest) -> None:
         session = self.sessions.get(effect.branch)
-        self._reporter.tell("request_received", session, effect.request)
+        self.reporter.tell("request_received", session, effect.request)
 
     def _request_done(self, effect: effects.RequestDone) -> None:
-        self._asked.done(effect.token, effect.result)
+        self.asked.done(effect.token, effect.result)
 
     def _end_session(self, effect: effects.EndSession) -> None:
         session = self.sessions.get(effect.branch)
         if session is not None and not session.is_over:
             ended = session.ended_as(effect.by, effect.reason)
-            self._reporter.report(ended)
+            self.reporter.report(ended)
             session.set_ended(ended)
 
     def _fail_invite(self, effect: effects.FailInvite) -> None:
@@ -405,18 +535,20 @@ class DialogSetDriver:
         self._user.invite_resolved(self)
 
     def _be_forgotten(self, effect: effects.Forget) -> None:
+        self._is_stopped = True
+        self._flows.finish()
         self._free()
         self._user.invite_forgotten(self)
 
     def _progress(self, effect: effects.Progress) -> None:
         method = "trying" if effect.response.status == 100 else "progress"
-        self._reporter.tell(method, effect.response)
+        self.reporter.tell(method, effect.response)
 
     def _perform_report(self, effect: effects.Report) -> None:
-        self._reporter.report(effect.event)
+        self.reporter.report(effect.event)
         if isinstance(effect.event, SessionModified):
             session = self.sessions[effect.event.to_tag]
-            self._reporter.tell("modified", session, self._reporter.events[-1])
+            self.reporter.tell("modified", session, self.reporter.events[-1])
 
 
 _Performer = Callable[[DialogSetDriver, Any], None]
@@ -435,16 +567,16 @@ def _part(path: str) -> _Performer:
 _PERFORMERS: dict[type, _Performer] = {
     StartTimer: DialogSetDriver._start_timer,
     StopTimer: DialogSetDriver._stop_timer,
-    effects.SendAck: _part("_sender.send_ack"),
-    effects.RepeatAck: _part("_sender.repeat_ack"),
-    effects.ForgetAck: _part("_sender.forget_ack"),
-    effects.SendInDialog: _part("_dialog_requests.send"),
-    effects.SendReInvite: _part("_sender.send_reinvite"),
-    effects.CancelReInvite: _part("_sender.cancel_reinvite"),
-    effects.AbandonReInvite: _part("_sender.abandon_reinvite"),
+    effects.SendAck: DialogSetDriver._send_ack,
+    effects.RepeatAck: DialogSetDriver._repeat_ack,
+    effects.ForgetAck: DialogSetDriver._forget_ack,
+    effects.SendInDialog: _part("dialog_requests.send"),
+    effects.SendReInvite: _part("reinvites.send"),
+    effects.CancelReInvite: _part("reinvites.cancel"),
+    effects.AbandonReInvite: _part("reinvites.abandon"),
     effects.SendCancel: _part("_invite.cancel"),
     effects.AbandonInvite: _part("_invite.abandon"),
-    effects.Reply: _part("_requests.reply"),
+    effects.Reply: _part("peer_transactions.reply"),
     effects.ApplyAnswer: DialogSetDriver._apply_answer,
     effects.MakeAnswer: DialogSetDriver._make_answer,
     effects.ReplaceAnswer: DialogSetDriver._replace_answer,

@@ -6,12 +6,13 @@ One schema serves Python observers, `--json`, the HTTP API and the log.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, fields
+from dataclasses import fields
 
 from sipuac.dialog.events import Event
+from sipuac.values import value
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class CallEvent:
     """An event, and when it happened in which call.
 

@@ -52,6 +52,16 @@ class IDialogSetUser(Interface):
     def invite_resolved(attempt: DialogSetDriver) -> None:
         """Every branch that is known has met its fate, for now."""
 
+    def invite_left(attempt: DialogSetDriver, seconds: float) -> None:
+        """All its calls are over, and it does nothing more; the last that is heard.
+
+        What may still come is for its `remains`.
+
+        Args:
+            attempt: The one that says so.
+            seconds: How long a 2xx may still come.
+        """
+
     def invite_forgotten(attempt: DialogSetDriver) -> None:
         """Nothing more is expected of it: the last that is heard."""
 

@@ -8,9 +8,8 @@ when a late 2xx or a request of theirs comes in.
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable
 from dataclasses import replace
+from typing import Protocol
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
@@ -29,8 +28,10 @@ from sipuac.errors import (
     SipError,
     TransportFailed,
 )
+from sipuac.on_demand import OnDemand
 from sipuac.syntax.message import Request, Response
 from sipuac.ua.attempts import FailedAttempt, NextAttempt
+from sipuac.ua.authenticator import Authenticator
 from sipuac.ua.branch_report import BranchReport
 from sipuac.ua.call_report import CallReport
 from sipuac.ua.dialog_set_driver import DialogSetDriver
@@ -40,11 +41,20 @@ from sipuac.ua.interfaces import IDialogSetUser
 from sipuac.ua.media_opener import MediaOpener
 from sipuac.ua.media_work import Modifiers
 from sipuac.ua.outcome import Outcome
+from sipuac.ua.remains import Keeper
 from sipuac.ua.retries import Retries
 from sipuac.ua.session import Session
 from sipuac.ua.timer_queue import QueuedTimer
 
 _log = Logger()
+
+
+class RetryPlanner(Protocol):
+    """Who knows what is tried where an INVITE fails: the setup of the call."""
+
+    def retries(self, reporter: CallReport, authenticator: Authenticator) -> Retries:
+        """All that is tried for one call."""
+        ...
 
 
 @implementer(IDialogSetUser)
@@ -64,8 +74,9 @@ class Invitation:
         opener: MediaOpener,
         modifiers: Modifiers,
         reporter: CallReport,
-        retries: Retries,
-        forget: Callable[[Invitation], None],
+        authenticator: Authenticator,
+        planner: RetryPlanner,
+        keeper: Keeper,
     ) -> None:
         """Prepare the call.
 
@@ -76,8 +87,9 @@ class Invitation:
             opener: Opens the media of its branches.
             modifiers: Applied to our answers and to what the callees describe.
             reporter: Tells the application what happens.
-            retries: Knows what to do about an INVITE that fails.
-            forget: Called when nothing more is expected.
+            authenticator: Answers challenges.
+            planner: Says what is tried where an INVITE fails.
+            keeper: Hands it what comes, and is told when nothing more is expected.
         """
         self.target = first.invite.uri_text
         self.call_id = first.invite.call_id
@@ -87,8 +99,9 @@ class Invitation:
         self._opener = opener
         self._modifiers = modifiers
         self._reporter = reporter
-        self._retries = retries
-        self._forget = forget
+        self._authenticator = authenticator
+        self._planner = planner
+        self._keeper = keeper
         self._is_stopped = False
         self._started_at = 0.0
         self._final: Outcome[Response] = Outcome(self.cancel)
@@ -110,9 +123,14 @@ class Invitation:
             self._opener,
             self._modifiers,
             self._reporter,
-            self._retries.authenticator,
+            self._authenticator,
             self,
         )
+
+    def _make_retries(self) -> Retries:
+        return self._planner.retries(self._reporter, self._authenticator)
+
+    retries = OnDemand(_make_retries)
 
     # For the application
 
@@ -132,7 +150,7 @@ class Invitation:
         return self._attempt.sessions
 
     @property
-    def events(self) -> deque[CallEvent]:
+    def events(self) -> list[CallEvent]:
         """What has happened so far, the latest thousand."""
         return self._reporter.events
 
@@ -211,12 +229,19 @@ class Invitation:
 
     def request_received(
         self, request: Request, transaction: ServerTransaction | None
-    ) -> None:
-        """The callee sends a request in one of the dialogs, or an ACK or CANCEL."""
+    ) -> bool:
+        """The callee sends a request in one of the dialogs, or an ACK or CANCEL.
+
+        Returns:
+            Whether somebody is left who answers it.
+        """
         tag = request.from_tag or ""
-        known = (one for one in reversed(self._lingering) if one.has_branch(tag))
-        attempt = next(known, self._attempt)
-        attempt.request_received(request, transaction)
+        latest_first = self._lingering[::-1]
+        known = [one for one in latest_first if one.has_branch(tag)]
+        for attempt in known or latest_first:
+            attempt.request_received(request, transaction)
+            return True
+        return False
 
     def stray_success(self, response: Response) -> bool:
         """A 2xx came that no transaction passes up any more.
@@ -262,6 +287,12 @@ class Invitation:
         """See `IDialogSetUser`."""
         self._look_whether_done()
 
+    def invite_left(self, attempt: DialogSetDriver, seconds: float) -> None:
+        """See `IDialogSetUser`."""
+        self._keeper.keep_remains(attempt.remains(seconds, self._keeper))
+        self._lingering.remove(attempt)
+        self._look_whether_over()
+
     def invite_forgotten(self, attempt: DialogSetDriver) -> None:
         """See `IDialogSetUser`."""
         self._lingering.remove(attempt)
@@ -271,7 +302,7 @@ class Invitation:
 
     def _go_on_after(self, failed: FailedAttempt) -> None:
         """Find out what follows a failed attempt."""
-        retrying = self._retrying = self._retries.after(failed)
+        retrying = self._retrying = self.retries.after(failed)
         # Where that is known at once, no time may pass before the application is told.
         is_now = retrying.called
 
@@ -376,4 +407,4 @@ class Invitation:
     def _look_whether_over(self) -> None:
         if self._retrying is None and not self._lingering:
             self._opener.close()
-            self._forget(self)
+            self._keeper.forget(self)

@@ -6,7 +6,6 @@ RFC 3261 sections 8.1.1 and 13.2.1. Everything here is checked before anything i
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from sipuac.dialog.capabilities import ALLOW
 from sipuac.dialog.session_interval import OPTION_TAG as TIMER
@@ -26,6 +25,7 @@ from sipuac.ua.field_rules import (
     check_privacy,
 )
 from sipuac.ua.identifiers import Identifiers
+from sipuac.values import value
 
 __all__ = [
     "FORK_PREFERENCES",
@@ -74,7 +74,7 @@ _OWN_FIELDS = frozenset(
 _ANONYMOUS_HOST = "anonymous.invalid"
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Caller:
     """Who calls, and through what.
 
@@ -180,14 +180,14 @@ def checked_headers(
             application's to write, or asks for what is not built.
     """
     fields = []
-    for name, value in headers:
-        check_header(name, value)
+    for name, text in headers:
+        check_header(name, text)
         canonical = canonical_name(name)
         if canonical in _OWN_FIELDS:
             raise LocalProtocolError(f"{name} is written by the user agent itself")
-        if canonical == "Require" and "100rel" in map(str.lower, split_list(value)):
+        if canonical == "Require" and "100rel" in map(str.lower, split_list(text)):
             raise LocalProtocolError("100rel is asked for by reliable='required'")
-        fields.append((name, value))
+        fields.append((name, text))
     check_dispositions(fields)
     check_breadth(fields)
     check_privacy(fields)

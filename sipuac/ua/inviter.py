@@ -6,6 +6,7 @@ Nothing leaves before everything that was asked for is known to be possible.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from twisted.internet.defer import (
@@ -46,6 +47,7 @@ from sipuac.ua.invite_request import (
 from sipuac.ua.media_work import Modifier
 from sipuac.ua.outcome import Outcome
 from sipuac.ua.redirects import RedirectChooser
+from sipuac.ua.remains import Remains
 from sipuac.ua.session import Session
 
 __all__ = [
@@ -75,7 +77,7 @@ class Inviter:
         user_agent: The User-Agent field; None leaves it out.
         credentials: Where those for challenges come from (RFC 3261 section 22); None
             for none.
-        max_calls: How many attempts and calls are kept at a time; more are refused.
+        max_calls: How many attempts and calls there are at a time; more are refused.
 
     Attributes:
         service_routes: The way of INVITEs to come, as our registrar gave it.
@@ -108,6 +110,7 @@ class Inviter:
             check_header("User-Agent", user_agent)
         self._max_calls = max_calls
         self._invitations: dict[str, Invitation] = {}
+        self._remains: dict[str, tuple[Remains, ...]] = {}
         self._observers: list[Callable[[CallEvent], None]] = []
         endpoint.add_handler(self)
         endpoint.add_stray_handler(self._stray_success)
@@ -119,8 +122,17 @@ class Inviter:
 
     @property
     def invitations(self) -> list[Invitation]:
-        """Every attempt and call of which something may still come."""
+        """Every attempt and call that is not over."""
         return list(self._invitations.values())
+
+    @property
+    def remains(self) -> list[Remains]:
+        """What is left of calls that are over, for as long as a 2xx may still come."""
+        return [one for left in self._remains.values() for one in left]
+
+    def remembers(self, call_id: str) -> bool:
+        """Whether there is a call with this Call-ID, or something is left of one."""
+        return call_id in self._invitations or call_id in self._remains
 
     def call(self, target: str, **options: Any) -> Deferred[Session]:
         """Place a call and wait until it stands.
@@ -217,8 +229,8 @@ class Inviter:
         try:
             uri = parse_target(target, has_proxy=self.proxy is not None)
             policy = _policy(on_fork, early_media=early_media)
-            options = InviteOptions(
-                policy=policy,
+            options = _checked_options(
+                policy,
                 answer=answer,
                 is_offerless=without_sdp,
                 has_early_media=early_media,
@@ -233,7 +245,6 @@ class Inviter:
                 t1=self.endpoint.timers.t1,
                 t2=self.endpoint.timers.t2,
             )
-            options.check()
             extra = checked_headers(headers, has_proxy=self.proxy is not None)
             extra += fields_of_target(target, extra)
             session = session_ask(session_expires, min_se)
@@ -259,7 +270,7 @@ class Inviter:
             follow_redirects if callable(follow_redirects) else None,
             self._credentials,
         )
-        listeners = Listeners(self._observers, delegate, self._keep, self._forget)
+        listeners = Listeners(self._observers, delegate, self)
         return self._begin(setup.run(listeners))
 
     @property
@@ -285,27 +296,46 @@ class Inviter:
 
     def knows(self, request: Request) -> bool:
         """See `IRequestHandler`: a request in a dialog of one of our calls."""
-        return request.call_id in self._invitations
+        return self.remembers(request.call_id)
 
     def request_received(
         self, request: Request, transaction: ServerTransaction | None, flow: IFlow
     ) -> bool:
         """See `IRequestHandler`: a request in a dialog of one of our calls."""
+        for remains in self._remains.get(request.call_id, ()):
+            if remains.request_received(request, transaction):
+                return True
         invitation = self._invitations.get(request.call_id)
         if invitation is None:
             return False
-        invitation.request_received(request, transaction)
-        return True
+        return invitation.request_received(request, transaction)
 
     def _stray_success(self, response: Response, flow: IFlow) -> bool:
         invitation = self._invitations.get(response.call_id)
-        return invitation is not None and invitation.stray_success(response)
+        if invitation is not None and invitation.stray_success(response):
+            return True
+        left = self._remains.get(response.call_id, ())
+        return any(remains.stray_success(response) for remains in left)
 
-    def _keep(self, invitation: Invitation) -> None:
+    def keep(self, invitation: Invitation) -> None:
+        """See `Keeper`."""
         self._invitations[invitation.call_id] = invitation
 
-    def _forget(self, invitation: Invitation) -> None:
+    def forget(self, invitation: Invitation) -> None:
+        """See `Keeper`."""
         self._invitations.pop(invitation.call_id, None)
+
+    def keep_remains(self, remains: Remains) -> None:
+        """See `Keeper`."""
+        call_id = remains.call_id
+        self._remains[call_id] = (*self._remains.get(call_id, ()), remains)
+
+    def forget_remains(self, remains: Remains) -> None:
+        """See `Keeper`."""
+        left = self._remains.pop(remains.call_id, ())
+        left = tuple(one for one in left if one is not remains)
+        if left:
+            self._remains[remains.call_id] = left
 
     def drain(self, seconds: float) -> Deferred[None]:
         """Place no more calls, end every one, and wait until all branches are resolved.
@@ -350,6 +380,30 @@ class Inviter:
         for call in self.invitations:
             call.stop()
         self._invitations.clear()
+        for left in list(self._remains.values()):
+            for remains in left:
+                remains.stop()
+
+
+def _checked_options(policy: ForkPolicy, **options: Any) -> InviteOptions:
+    """Options that can be had.
+
+    Raises:
+        LocalProtocolError: They cannot.
+    """
+    if any(policy is usual for usual in POLICIES.values()):
+        # Most calls of a program have the same.
+        return _usual_options(policy.name, **options)
+    checked = InviteOptions(policy, **options)
+    checked.check()
+    return checked
+
+
+@lru_cache(maxsize=16)
+def _usual_options(policy: str, **options: Any) -> InviteOptions:
+    checked = InviteOptions(POLICIES[policy], **options)
+    checked.check()
+    return checked
 
 
 def _policy(on_fork: ForkPolicy | str | None, *, early_media: bool) -> ForkPolicy:

@@ -192,8 +192,19 @@ class MediaWork:
         session = self.session
         is_replaced = self._has_answer and not self._is_offering
         method = session.replace_answer if is_replaced else session.apply_answer
-        working: Deferred[Any] = modified(answer, self._incoming)
-        working.addCallback(method)
+        if self._incoming:
+            working: Deferred[Any] = modified(answer, self._incoming)
+            working.addCallback(method)
+        else:
+            result: object
+            try:
+                result = method(answer)
+            except Exception:
+                result = Failure()
+            if not isinstance(result, Deferred):
+                self._given(result)
+                return
+            working = result
         self._begin(working, self._given)
 
     def _given(self, result: object) -> None:

@@ -45,8 +45,9 @@ class Outcome(Generic[_T]):
 
     def _cancelled(self, deferred: Deferred[_T]) -> None:
         # Set means that it is about to fire, after others that were asked for before
-        # it: then there is nothing left to cancel.
-        if not self.is_set and self._waiting is not None:
+        # it: then there is nothing left to cancel. Not waiting means that it is being
+        # cancelled, and that a callback which was told of that does so again.
+        if not self.is_set and self._waiting and deferred in self._waiting:
             self._waiting.remove(deferred)
             if self._on_cancel is not None:
                 self._on_cancel()

@@ -22,6 +22,17 @@ from sipuac.ua.transaction_driver import has_our_via
 _WAY_OF_CANCEL = " cancel"
 
 
+def is_answered_by(sent: Request, response: Response) -> bool:
+    """Whether a response that no transaction passes up is for this INVITE.
+
+    Raises:
+        ParseError: Its Via cannot be read.
+    """
+    if response.from_tag != sent.from_tag:
+        return False
+    return response.branch == sent.branch and has_our_via(response, sent)
+
+
 class SentInvite:
     """The transaction of one INVITE.
 
@@ -78,10 +89,13 @@ class SentInvite:
         Raises:
             ParseError: Its Via cannot be read.
         """
-        sent = self.sent
-        if sent is None or response.from_tag != sent.from_tag:
-            return False
-        return response.branch == sent.branch and has_our_via(response, sent)
+        return self.sent is not None and is_answered_by(self.sent, response)
+
+    def hand_over(self, user: IClientTransactionUser) -> None:
+        """Somebody else hears of the transaction from now on, if it is not over."""
+        if self._transaction is not None:
+            self._transaction.hand_over(user)
+            self._transaction = None
 
     def cancel(self, effect: effects.SendCancel) -> None:
         """Send its CANCEL."""

@@ -10,7 +10,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from sipuac.dialog.events import Ended
 from sipuac.dialog.session_state import SessionState
-from sipuac.errors import LocalProtocolError
+from sipuac.errors import LocalProtocolError, SessionNotModified
 from sipuac.media.interfaces import IMediaSession
 from sipuac.sdp.description import SessionDescription
 from sipuac.sdp.negotiation import is_holding
@@ -26,6 +26,7 @@ class Session:
     """One established call.
 
     Attributes:
+        call_id: The Call-ID.
         to_tag: The callee's tag: which branch of the INVITE it is.
         local_sdp, remote_sdp: The session descriptions in force, as text.
         is_held: Whether we hold it.
@@ -39,6 +40,7 @@ class Session:
         "_duration",
         "_ended",
         "_started",
+        "call_id",
         "is_held",
         "is_held_by_peer",
         "local_sdp",
@@ -56,7 +58,8 @@ class Session:
         media: IMediaSession,
         clock: IReactorTime,
     ) -> None:
-        self._driver = driver
+        self._driver: DialogSetDriver | None = driver
+        self.call_id = driver.call_id
         self.to_tag = to_tag
         self.local_sdp = local_sdp
         self.remote_sdp = str(remote)
@@ -72,14 +75,15 @@ class Session:
         return f"<Session {self.call_id} {self.to_tag} {self.state}>"
 
     @property
-    def call_id(self) -> str:
-        """The Call-ID."""
-        return self._driver.call_id
-
-    @property
     def state(self) -> str:
         """One of the five states of `sipuac.dialog.session_state`."""
-        return self._driver.session_state(self.to_tag).value
+        return self._state.value
+
+    @property
+    def _state(self) -> SessionState:
+        if self._driver is None:
+            return SessionState.TERMINATED
+        return self._driver.session_state(self.to_tag)
 
     @property
     def ended(self) -> Deferred[Ended]:
@@ -99,7 +103,7 @@ class Session:
         Harmless where it is ending already.
         """
         over = self._ended.deferred()
-        if self._driver.session_state(self.to_tag) is SessionState.ESTABLISHED:
+        if self._driver is not None and self._state is SessionState.ESTABLISHED:
             self._driver.end_session(self.to_tag)
         return over
 
@@ -124,15 +128,20 @@ class Session:
             `SessionNotModified` where that was refused or lost: then the session is
             what it was. Cancelling it stops the waiting and nothing else.
         """
-        return self._driver.modify_session(self.to_tag, True)
+        return self._modify(is_held=True)
 
     def resume(self) -> Deferred[None]:
         """Take the call off hold; returns as `hold` does."""
-        return self._driver.modify_session(self.to_tag, False)
+        return self._modify(is_held=False)
 
     def modify(self) -> Deferred[None]:
         """Offer what the media has now, held or not as it is; returns as `hold`."""
-        return self._driver.modify_session(self.to_tag, None)
+        return self._modify(is_held=None)
+
+    def _modify(self, *, is_held: bool | None) -> Deferred[None]:
+        if self._driver is None:
+            return fail(SessionNotModified("the call is over"))
+        return self._driver.modify_session(self.to_tag, is_held)
 
     def refresh(self) -> Deferred[None]:
         """Refresh the session and nothing else; returns as `hold` does.
@@ -140,6 +149,8 @@ class Session:
         By UPDATE where the callee allows it, else by a re-INVITE with the offer
         unchanged.
         """
+        if self._driver is None:
+            return fail(SessionNotModified("the call is over"))
         return self._driver.refresh_session(self.to_tag)
 
     def request(
@@ -165,6 +176,8 @@ class Session:
             rows = check_request(method, headers, body)
         except LocalProtocolError as error:
             return fail(error)
+        if self._driver is None:
+            return fail(SessionNotModified("the call is over"))
         return self._driver.request_in_session(self.to_tag, method, rows, body)
 
     # For the driver of its dialogs
@@ -176,6 +189,10 @@ class Session:
         self.local_sdp, self.remote_sdp = str(local), str(remote)
         self.is_held = is_held
         self.is_held_by_peer = is_holding(remote)
+
+    def leave(self) -> None:
+        """All calls of the INVITE are over: nothing more can be asked of its driver."""
+        self._driver = None
 
     @property
     def is_over(self) -> bool:

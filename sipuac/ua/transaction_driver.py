@@ -102,8 +102,9 @@ class TransactionDriver:
                 self.terminate()
 
     def _start_timer(self, name: str, seconds: float) -> None:
-        self._stop_timer(name)
-        self._timers[name] = self._endpoint.start_timer(seconds, self.fire, name)
+        if name in self._timers:
+            self._stop_timer(name)
+        self._timers[name] = self._endpoint.start_timer(seconds, _fire, self, name)
 
     def _stop_timer(self, name: str) -> None:
         running = self._timers.pop(name, None)
@@ -131,6 +132,11 @@ class TransactionDriver:
 
     def _fail(self, error: Unreachable) -> None:
         raise NotImplementedError
+
+
+def _fire(driver: TransactionDriver, name: str) -> None:
+    """A timer has run out; a bound method for each would have to stay as long."""
+    driver.fire(name)
 
 
 class ClientTransaction(TransactionDriver):
@@ -239,6 +245,10 @@ class ClientTransaction(TransactionDriver):
         if seconds is not None and not self.flow.is_reliable:
             if _REPEAT not in self._timers:
                 self._start_timer(_REPEAT, seconds)
+
+    def hand_over(self, user: IClientTransactionUser) -> None:
+        """Tell this one what comes from now on."""
+        self._user = user
 
     def abandon(self) -> None:
         """End the transaction now, without a word to its user."""

@@ -29,6 +29,7 @@ STATUSES = {
     "TransactionTimeout": 6,
     "TransportFailed": 6,
     "ResolutionFailed": 6,
+    "TooManyCalls": 1,
     "InviteForked": 7,
     "MediaRefused": 8,
     "MissingSessionDescription": 8,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from sipuac.dialog.effects import SendInDialog
+from sipuac.dialog.effects import Report, SendInDialog
+from sipuac.dialog.events import ExtraEnded
 from sipuac.syntax.message import Response
 from tests.dialog.messages import DialogCase
 
@@ -40,6 +41,21 @@ class ChallengedTests(DialogCase):
         self.assertEqual(self.set.request_challenged(99, request, NEW), [])
         self.set.request_finished(sent.number, Response(200, None, []))
         self.assertEqual(self.set.request_challenged(sent.number, request, NEW), [])
+
+    def test_a_bye_after_one_that_was_confirmed(self) -> None:
+        """A second BYE was sent with the ACK of a late 2xx, and is challenged after the
+        first one has got its 200: the callee knows, and is not told again.
+        """
+        self.early_media()
+        self.receive(180, "b")
+        _, effects = self.receive(183, "a", port=2000)
+        (first,) = self.of_kind(effects, SendInDialog)
+        _, effects = self.receive(200, "b", port=3000)
+        second, _probe = self.of_kind(effects, SendInDialog)
+        self.assertEqual((first.branch, second.branch), ("b", "b"))
+        self.set.request_finished(first.number, Response(200, None, []))
+        effects = self.set.request_challenged(second.number, second.request, NEW)
+        self.assertEqual(effects, [Report(ExtraEnded("b", "BYE", 200))])
 
     def test_no_reinvite_that_waits(self) -> None:
         """The same of a re-INVITE."""

@@ -112,3 +112,9 @@ class ProxyTests(SynchronousTestCase):
     def test_no_proxy(self) -> None:
         """A telephone number is none."""
         self.assertRaises(LocalProtocolError, proxied_by, invite(), parse_uri("tel:+1"))
+
+    def test_a_route_of_ours_that_cannot_be_read(self) -> None:
+        """Nobody knows where it would go; it is not repeated."""
+        old = invite(("Route", "<<"))
+        proxy = parse_uri("sip:p.example")
+        self.assertRaises(LocalProtocolError, proxied_by, old, proxy)

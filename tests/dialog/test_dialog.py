@@ -217,3 +217,22 @@ class DialogTests(SynchronousTestCase):
         dialog = Dialog(invite(uri="tel:+1234"), "a")
         dialog.confirm(response(200))
         self.assertIsInstance(dialog.next_hop(), SipUri)
+
+    def test_tel_without_contact(self) -> None:
+        """A 2xx to it without Contact leaves the number as the Request-URI, whole, and
+        the way of the INVITE.
+        """
+        dialog = Dialog(invite(("Route", "<sip:p.example;lr>"), uri="tel:+1;x=y"), "a")
+        dialog.confirm(response(200, contact=None))
+        self.assertEqual(dialog.request("BYE").uri_text, "tel:+1;x=y")
+
+    def test_refreshed_by_the_peer(self) -> None:
+        """The Contact of the peer's target refresh request is the new target; that of
+        another request is not (3261-12.2.2-b).
+        """
+        dialog = self.early()
+        contact = [("Contact", "<sip:x@x.example>")]
+        dialog.refreshed_by_peer(peer_request("INFO", headers=contact))
+        self.assertEqual(dialog.remote_target, hop("sip:a@a.example"))
+        dialog.refreshed_by_peer(peer_request("UPDATE", headers=contact))
+        self.assertEqual(dialog.remote_target, hop("sip:x@x.example"))

@@ -106,6 +106,15 @@ class EndTests(TalkCase):
         self.assertEqual(self.answered(1, 200, THEIRS), [*ack_of(2)])
         self.assertEqual(self.answered(1, 200, THEIRS), [RepeatAck("a", 2)])
 
+    def test_what_comes_after_its_2xx(self) -> None:
+        """A 2xx is the last word on a re-INVITE but for its repetitions."""
+        self.ask()
+        self.offered(1002)
+        self.answered(1, 200, THEIRS)
+        self.assertEqual(self.answered(1, 180), [])
+        self.assertEqual(self.answered(1, 500), [])
+        self.assertEqual(self.answered(1, 200, THEIRS), [RepeatAck("a", 2)])
+
     def test_the_peers_bye(self) -> None:
         """The peer's BYE ends the call; its 487 to our re-INVITE means nothing more
         (3261-15.1.2-b).

@@ -92,6 +92,15 @@ class IntervalTests(RuleTestCase):
         for rows in ((), (("Min-SE", "300"),), (("Min-SE", "x"),), (("Min-SE", "1"),)):
             self.assertIsNone(self.ask(LongerInterval(), sent, 422, *rows))
 
+    def test_unreadable(self) -> None:
+        """A Session-Expires of the application's own that makes no sense gives way."""
+        for text in ("soon", "9"):
+            sent = invite(("Session-Expires", text))
+            retry = self.ask(LongerInterval(), sent, 422, ("Min-SE", "300"))
+            assert retry is not None
+            self.assertEqual(retry.invite.get_all("Min-SE"), ["300"])
+            self.assertIsNone(retry.invite.get("Session-Expires"))
+
     def test_another_status(self) -> None:
         """Only a 422 says so."""
         self.assertIsNone(self.ask(LongerInterval(), invite(), 421, ("Min-SE", "300")))

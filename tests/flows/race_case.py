@@ -246,6 +246,7 @@ class RaceCase(SynchronousTestCase):
         """Nothing is left: no call, no transaction, no timer, no media."""
         self.network.settle(2_000)
         self.assertEqual(self.inviter.invitations, [])
+        self.assertEqual(self.inviter.remains, [])
         self.assertEqual(len(self.endpoint._transactions), 0)
         self.assertEqual(
             (self.endpoint._clients, self.endpoint._intake.servers), ({}, {})

@@ -104,6 +104,7 @@ class CallingSide:
         endpoint = self.endpoint
         found = {
             "invitations": len(self.inviter.invitations),
+            "remains": len(self.inviter.remains),
             "transactions": len(endpoint._transactions),
             "drivers": len(endpoint._clients) + len(endpoint._intake.servers),
             "waiting": len(endpoint._waiting_on),

@@ -44,7 +44,8 @@ class BindingTests(SynchronousTestCase):
 
     def test_unreadable_contact(self) -> None:
         """A Contact that cannot be read is no binding of ours."""
-        self.assertEqual(bindings_of(answer(("Contact", "<<<"))), [])
+        for text in ("<<<", "<sip:a@192.0.2.1"):
+            self.assertEqual(bindings_of(answer(("Contact", text))), [], text)
 
     def test_own_by_comparison(self) -> None:
         """Own bindings are found "by URI comparison" (3261-10.2.4-a)."""
@@ -93,3 +94,8 @@ class BindingTests(SynchronousTestCase):
             ],
         )
         self.assertEqual(service_routes_of(answer(("Service-Route", "<x"))), ())
+
+    def test_contact_without_an_instance(self) -> None:
+        """Who has no instance sends none, and no reg-id (RFC 5626 section 4.2.1)."""
+        sent = own_contact(NameAddress.parse("<sip:me@10.0.0.1>"), 600, None, None)
+        self.assertEqual(str(sent), "<sip:me@10.0.0.1>;expires=600")

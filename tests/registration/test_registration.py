@@ -10,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from sipuac.effects import StartTimer, StopTimer
 from sipuac.errors import (
     LocalProtocolError,
+    Redirected,
     RemoteProtocolError,
     RequestRejected,
     TransactionTimeout,
@@ -25,6 +26,7 @@ from sipuac.registration.registration import (
     SendRegister,
     State,
     Unbound,
+    failure_of,
 )
 from sipuac.syntax.fields import NameAddress
 from sipuac.syntax.message import Response
@@ -314,3 +316,16 @@ class RegistrationTests(SynchronousTestCase):
             finish()
         self.assertTrue(ended, message)
         self.assertEqual((registration.state, running), (State.OVER, set()), message)
+
+    def test_redirected(self) -> None:
+        """A 3xx that is left is a failure that says where else to look; what cannot be
+        read in it is left out.
+        """
+        for text, expected in (
+            ("<sip:other.example>", ("sip:other.example",)),
+            ("<sip:other.example", ()),
+        ):
+            error = failure_of(answer(302, ("Contact", text)))
+            assert isinstance(error, Redirected)
+            self.assertEqual(error.contacts, expected)
+            self.assertEqual(error.status, 302)

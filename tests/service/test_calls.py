@@ -6,8 +6,8 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from sipuac.errors import LocalProtocolError, TransportFailed
-from sipuac.service.calls import CallRecord, Calls, TooManyCalls
+from sipuac.errors import LocalProtocolError, TooManyCalls, TransportFailed
+from sipuac.service.calls import CallRecord, Calls
 from sipuac.testing.script import Script, answer, hang_up, reject, ring
 from sipuac.ua.invitation import Invitation
 from tests.ua.world import CallTestCase

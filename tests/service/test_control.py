@@ -408,7 +408,8 @@ class TreeTests(ControlTestCase):
         health = self.ask("GET", "/healthz")
         self.assertEqual(health.status, 200)
         self.assertEqual(
-            health.json, {"status": "ok", "version": __version__, "active_calls": 0}
+            health.json,
+            {"status": "ok", "version": __version__, "active_calls": 0, "load": {}},
         )
 
     def test_head(self) -> None:

@@ -6,17 +6,25 @@ from pathlib import Path
 from typing import Any
 
 from twisted.application.service import IService, MultiService
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectionDone
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from sipuac.errors import CallFailed, LocalProtocolError, TransportFailed
+from sipuac.errors import (
+    Busy,
+    CallFailed,
+    LocalProtocolError,
+    TooManyCalls,
+    TransportFailed,
+)
 from sipuac.service.inviter_service import InviterService
+from sipuac.service.pacing import INTERVAL
 from sipuac.syntax.message import Request, response_to
 from sipuac.syntax.parser import parse_message
 from sipuac.testing.media import ScriptedMedia
+from sipuac.transport.socket_load import SocketLoad
 from sipuac.ua.incoming import Refusal
 from tests.transport.certificates import dns, issue
 from tests.transport.peers import FakePort, FakeReactor, connected
@@ -103,6 +111,8 @@ class InviterServiceTests(ServiceCase):
             ("sip:a@b", {"tls_cert": "/there/is/no/such/file"}),
             ("sip:a@b", {"tls_key": "/there/is/no/such/file"}),
             ("sip:a@b", {"keepalive": 30.0}),
+            ("sip:a@b", {"rate": 0.0}),
+            ("sip:a@b", {"max_waiting": -1}),
         ):
             arguments: dict[str, Any] = options
             with self.assertRaises(LocalProtocolError):
@@ -191,6 +201,89 @@ class InviterServiceTests(ServiceCase):
         stopping = service.stopService()
         assert stopping is not None
         self.successResultOf(stopping)
+
+
+class PaceTests(ServiceCase):
+    """Calls that leave one after the other."""
+
+    def setUp(self) -> None:
+        """A service that places a call a second."""
+        super().setUp()
+        self.service = self.make(rate=1.0, max_waiting=2, drain=1.0)
+        self.service.startService()
+
+    def stop(self) -> None:
+        """Stop the service; nothing is left."""
+        stopped = self.service.stopService()
+        assert stopped is not None
+        self.reactor.advance(1.1)
+        self.successResultOf(stopped)
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+    def test_calls_wait_for_their_turn(self) -> None:
+        """The second INVITE leaves a second after the first; too many are refused."""
+        self.successResultOf(self.service.invite("sip:bob@example.com"))
+        second = self.service.invite("sip:bob@example.com")
+        third = self.service.call("sip:bob@example.com")
+        self.failureResultOf(self.service.invite("sip:bob@example.com"), TooManyCalls)
+        self.assertNoResult(second)
+        self.assertEqual(self.service.load["waiting"], 2)
+        self.assertEqual(len(self.sent()), 1)
+        self.reactor.advance(1.0)
+        self.successResultOf(second)
+        self.assertEqual(len({message.call_id for message in self.sent()}), 2)
+        third.cancel()
+        self.failureResultOf(third, CancelledError)
+        self.assertEqual(self.service.load["waiting"], 0)
+        self.stop()
+
+    def test_a_call_that_waited_stands_in_the_end(self) -> None:
+        """`call()` gives the session, whenever its INVITE has left."""
+        self.successResultOf(self.service.invite("sip:bob@example.com"))
+        self.answer(486)
+        waiting = self.service.call("sip:bob@example.com")
+        self.reactor.advance(1.0)
+        self.assertNoResult(waiting)
+        self.answer(486)
+        self.failureResultOf(waiting, Busy)
+        self.stop()
+
+    def test_calls_that_wait_when_the_service_stops(self) -> None:
+        """They are told, and nothing is sent for them."""
+        self.successResultOf(self.service.invite("sip:bob@example.com"))
+        second = self.service.invite("sip:bob@example.com")
+        written = self.protocol.transport.written
+        self.stop()
+        self.failureResultOf(second, LocalProtocolError)
+        calls = {parse_message(octets).call_id for octets, _ in written}
+        self.assertEqual(len(calls), 1)
+
+    def test_the_load_can_be_seen(self) -> None:
+        """The pace, and each socket; nothing of a service that is stopped."""
+        self.assertEqual(
+            self.service.load,
+            {"waiting": 0, "rate": 1.0, "lag": 0.0, "reductions": 0, "sockets": []},
+        )
+        self.stop()
+        self.assertEqual(self.service.load, {})
+
+    def test_lost_datagrams_slow_new_calls_down(self) -> None:
+        """What a socket of the service has lost counts."""
+        service = self.make(drain=1.0)
+        service.startService()
+        assert service.endpoint is not None
+        lost = [3, None]
+        self.patch(
+            service.endpoint.transport,
+            "socket_loads",
+            lambda: [SocketLoad(1, 1, 0, count) for count in lost],
+        )
+        self.successResultOf(service.invite("sip:bob@example.com"))
+        lost[0] = 4
+        self.reactor.advance(INTERVAL)
+        self.assertEqual(service.load["reductions"], 1)
+        self.service = service
+        self.stop()
 
 
 class WireTests(ServiceCase):

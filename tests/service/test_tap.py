@@ -53,6 +53,12 @@ class OptionsTests(SynchronousTestCase):
         arguments = options.inviter_arguments()
         self.assertEqual((arguments["listen"], arguments["drain"]), ([], 10.0))
         self.assertIsNone(options["http"])
+        self.assertIsNone(arguments["rate"])
+
+    def test_rate(self) -> None:
+        """--rate says how many calls leave in a second, of a demo too."""
+        for arguments in (["--rate", "2.5"], ["--rate", "2.5", "--demo"]):
+            self.assertEqual(parsed(*arguments).inviter_arguments()["rate"], 2.5)
 
     def test_listeners(self) -> None:
         """--listen may be given several times, for UDP, TCP and TLS."""
@@ -80,6 +86,9 @@ class OptionsTests(SynchronousTestCase):
             (["--listen", f"ssl:5061:privateKey={__file__}"], "--listen"),
             (["--http", "8080"], "--http"),
             (["--http", "tcp:port"], "--http"),
+            (["--rate", "fast"], "--rate"),
+            (["--rate", "0"], "--rate"),
+            (["--rate", "nan"], "--rate"),
             (["--drain", "long"], "--drain"),
             (["--drain", "-1"], "--drain"),
             (["--demo", "--proxy", "sip:192.0.2.1"], "--demo"),

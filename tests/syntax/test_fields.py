@@ -237,6 +237,9 @@ class OtherFieldTests(SynchronousTestCase):
         self.assertEqual(CSeq.parse("0009 \t INVITE"), CSeq(9, "INVITE"))
         self.assertEqual(CSeq.parse("4294967295 x"), CSeq(2**32 - 1, "x"))
         self.assertEqual(str(CSeq(1, "BYE")), "1 BYE")
+        # These count as digits too, but not in SIP.
+        for digits in ("\N{SUPERSCRIPT TWO}", "\N{ARABIC-INDIC DIGIT TWO}"):
+            self.assertRaises(ParseError, CSeq.parse, f"{digits} INVITE")
         for text in (
             "",
             "1",

@@ -36,6 +36,16 @@ class CutTests(SynchronousTestCase):
             frames += framer.feed(FIRST[index : index + 1])
         self.assertEqual(frames, BOTH[:1])
 
+    def test_mid_message(self) -> None:
+        """It knows whether a message has begun that is not whole."""
+        framer = StreamFramer()
+        self.assertFalse(framer.is_mid_message)
+        for octets in (b"B", FIRST[1:-4], FIRST[-4:-1]):
+            framer.feed(octets)
+            self.assertTrue(framer.is_mid_message)
+        framer.feed(FIRST[-1:])
+        self.assertFalse(framer.is_mid_message)
+
     def test_every_cut_point(self) -> None:
         """Two pieces, cut anywhere, give the same messages and pings."""
         stream = b"\r\n\r\n" + FIRST + b"\r\n\r\n\r\n" + SECOND + b"\r\n" + FIRST

@@ -238,3 +238,21 @@ class FastPathTests(SynchronousTestCase):
         ):
             self.assertEqual(Headers([("To", text)]).to_tag, expected, text)
             self.assertEqual(Headers([("From", text)]).from_tag, expected, text)
+
+
+class ErrorInfoTests(SynchronousTestCase):
+    """Error-Info."""
+
+    def test_what_can_be_read(self) -> None:
+        """Its values that can be read, and the others are left out (20.18)."""
+        headers = Headers(
+            [
+                ("Error-Info", "<sip:not-in-service@example.com>"),
+                ("Error-Info", "<<<"),
+                ("Error-Info", "<http://example.com/why>"),
+            ]
+        )
+        found = [str(info.uri) for info in headers.error_infos]
+        self.assertEqual(
+            found, ["sip:not-in-service@example.com", "http://example.com/why"]
+        )

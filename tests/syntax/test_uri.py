@@ -132,6 +132,12 @@ class ParseTests(SynchronousTestCase):
         ):
             self.assertRaises(ParseError, parse_uri, text)
 
+    def test_scheme(self) -> None:
+        """The scheme of those that we know is in lower case."""
+        for text in ("TEL:+1-212-555-0100", "SIPS:a@b.example", "Sip:a@b.example"):
+            scheme = text.partition(":")[0].lower()
+            self.assertEqual(parse_uri(text).scheme, scheme)
+
     def test_tel_with_reserved_characters(self) -> None:
         """An ISDN subaddress may hold them (RFC 3966 section 3)."""
         uri = parse_uri("tel:(02)*#7a;isub=1/2,3@4?x=%41;ext=5")

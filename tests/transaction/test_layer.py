@@ -11,6 +11,7 @@ from sipuac.transaction.derived import ack_of, cancel_of
 from sipuac.transaction.invite_client import InviteClientTransaction
 from sipuac.transaction.invite_server import InviteServerTransaction
 from sipuac.transaction.layer import TransactionLayer
+from sipuac.transaction.matching import origin_key
 from sipuac.transaction.non_invite_client import NonInviteClientTransaction
 from sipuac.transaction.non_invite_server import NonInviteServerTransaction
 from tests.transaction.messages import request_of, response_of
@@ -283,6 +284,31 @@ class OldMatchingTests(SynchronousTestCase):
         self.invited.respond(self.busy)
         self.layer.remove(InviteServerTransaction(self.invite))
         self.assertIs(self.layer.server_for(self.ack), self.invited)
+
+
+class OriginTests(SynchronousTestCase):
+    """By what copies of a request are known that its proxies have forked (8.2.2.2)."""
+
+    def test_copies(self) -> None:
+        """Two copies have the same From tag, Call-ID and CSeq, and other branches."""
+        one = request_of("INVITE")
+        other = request_of("INVITE", via="SIP/2.0/UDP other.example;branch=z9hG4bKo")
+        self.assertIsNotNone(origin_key(one))
+        self.assertEqual(origin_key(one), origin_key(other))
+        self.assertNotEqual(origin_key(one), origin_key(request_of("INVITE", number=7)))
+
+    def test_none_of_interest(self) -> None:
+        """ACK and CANCEL follow their INVITE, a request in a dialog is not forked, and
+        without a From tag nothing tells two requests apart.
+        """
+        invite = request_of("INVITE")
+        for request in (
+            request_of("ACK"),
+            request_of("CANCEL"),
+            request_of("INVITE", to="Bob <sip:bob@biloxi.com>;tag=a"),
+            invite.replacing("From", "Alice <sip:alice@atlanta.com>"),
+        ):
+            self.assertIsNone(origin_key(request))
 
 
 class BoundTests(SynchronousTestCase):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import struct
+import sys
 from errno import ENETUNREACH, ENOBUFS
 from typing import Any
 
@@ -205,7 +207,9 @@ class ReceivingTests(UdpCase):
 class BufferTests(UdpCase):
     """The room that the system has for datagrams that we have not read."""
 
-    def buffer_on(self, error: Exception | None = None) -> list[tuple[int, ...]]:
+    def buffer_on(
+        self, error: Exception | None = None, granted: int = 4 * 1024 * 1024
+    ) -> list[tuple[int, ...]]:
         """What a new socket is asked for."""
         asked: list[tuple[int, ...]] = []
 
@@ -219,16 +223,48 @@ class BufferTests(UdpCase):
                 if error is not None:
                     raise error
 
+            def getsockopt(self, *option: int) -> int | bytes:
+                if error is not None:
+                    raise error
+                if option[1] not in (socket.SO_RCVBUF, socket.SO_SNDBUF):
+                    return struct.pack("=9I", 5000, 0, 0, 0, 0, 0, 0, 0, 7)
+                return granted * (2 if sys.platform == "linux" else 1)
+
         transport: Any = Transport()
         self.protocol.transport = transport
         self.protocol.startProtocol()
         return asked
 
     def test_room_for_bursts(self) -> None:
-        """The system is asked for 4 MiB, without which bursts are lost."""
-        option = (socket.SOL_SOCKET, socket.SO_RCVBUF, 4 * 1024 * 1024)
-        self.assertEqual(self.buffer_on(), [option])
+        """The system is asked for 4 MiB each way, without which bursts are lost."""
+        options = [
+            (socket.SOL_SOCKET, name, 4 * 1024 * 1024)
+            for name in (socket.SO_RCVBUF, socket.SO_SNDBUF)
+        ]
+        self.assertEqual(self.buffer_on(), options)
         self.assertEqual(self.layer.counters["small-receive-buffers"], 0)
+
+    def test_less_room(self) -> None:
+        """What the system gives is seen, and counted where it is less."""
+        self.buffer_on(granted=212_992)
+        self.assertEqual(self.layer.counters["small-receive-buffers"], 1)
+        (load,) = self.layer.socket_loads()
+        self.assertEqual((load.receive_buffer, load.send_buffer), (212_992, 212_992))
+
+    def test_what_was_lost(self) -> None:
+        """Linux tells how many datagrams found no room; other systems do not."""
+        self.buffer_on()
+        (load,) = self.layer.socket_loads()
+        self.assertEqual((load.waiting, load.lost), (5000, 7))
+        self.patch(sys, "platform", "plan9")
+        (load,) = self.layer.socket_loads()
+        self.assertEqual((load.waiting, load.lost), (None, None))
+
+    def test_a_socket_that_tells_nothing(self) -> None:
+        """One in memory has no load, nor has one that is closed."""
+        self.assertEqual(self.layer.socket_loads(), [])
+        self.buffer_on(OSError())
+        self.assertEqual(self.layer.socket_loads(), [])
 
     def test_no_room(self) -> None:
         """Less room is no reason not to listen."""

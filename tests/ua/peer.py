@@ -209,6 +209,7 @@ class PeerTestCase(SynchronousTestCase):
         self.network.settle(2_000)
         endpoint = self.endpoint
         self.assertEqual(self.inviter.invitations, [])
+        self.assertEqual(self.inviter.remains, [])
         self.assertEqual(len(endpoint._transactions), 0)
         self.assertEqual((endpoint._clients, endpoint._intake.servers), ({}, {}))
         self.assertEqual(endpoint._waiting_on, {})

@@ -134,8 +134,8 @@ class DialogTests(AuthenticatorTestCase):
         rows = self.later("BYE").get_all("Proxy-Authorization")
         self.assertEqual(len(rows), MAX_SESSIONS)
         self.assertEqual(read_answer(rows[-1])["realm"], f"r{number}")
-        self.assertLess(len(self.authenticator._tries), 3 * MAX_SESSIONS)
-        self.assertLess(len(self.authenticator._credentials), 3 * MAX_SESSIONS)
+        self.assertLess(len(self.authenticator.memory.tries), 3 * MAX_SESSIONS)
+        self.assertLess(len(self.authenticator.memory.credentials), 3 * MAX_SESSIONS)
 
     def test_latest_challenge_is_remembered(self) -> None:
         """A realm that challenges again is none of the oldest any more."""
@@ -173,7 +173,7 @@ class DialogTests(AuthenticatorTestCase):
     def test_used_up_nonce(self) -> None:
         """A nonce whose count has no number left is not used."""
         self.retry(self.invite, proxy().challenges())
-        (sessions,) = self.authenticator._sessions.values()
+        (sessions,) = self.authenticator.memory.sessions.values()
         sessions[0]._count = 2**32 - 1
         self.assertEqual(self.authenticator.preemptive(request_of("BYE")), [])
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from sipuac.errors import Cancelled
 from sipuac.testing.media import late
-from sipuac.testing.packets import Packet
+from sipuac.testing.packets import Conditions, Packet
 from sipuac.testing.script import answer, ring
+from sipuac.ua.invitation import Invitation
 from tests.ua.world import CallTestCase
 
 
@@ -59,6 +60,54 @@ class LateAckTests(CallTestCase):
         self.assertEqual(methods, ["INVITE", "ACK", "BYE"])
         self.assertEqual(self.methods(desk), ["INVITE", "ACK", "BYE"])
         self.settle()
+
+    def test_the_call_is_forgotten_while_it_waits(self) -> None:
+        """64*T1 after the first 2xx the call is forgotten; the ACK of one that came
+        before still goes, when its connection is there (3261-13.2.2.4-f).
+        """
+        desk = self.phone("desk", answer(0.1))
+        self.ring()
+        lost = self.network.hold_if(lambda packet: packet.first_line[:3] == "ACK")
+        self.end_late()
+        before = len(self.network.packets("ACK", CALLER))
+        lost.remove()
+        while self.inviter.invitations:
+            self.advance(0.001)
+        self.assertEqual(len(self.network.packets("ACK", CALLER)), before)
+        self.advance(0.5)
+        self.assertEqual(len(self.network.packets("ACK", CALLER)), before + 1)
+        self.assertEqual(self.methods(desk)[-1], "ACK")
+        self.assertEqual(len(desk.complaints), 1)
+        desk.complaints.clear()  # the ACKs before were lost
+        self.settle()
+
+    def test_a_connection_that_does_not_come_about(self) -> None:
+        """The ACK of a call that is forgotten is counted, and nobody is told."""
+        desk = self.phone("desk", answer(0.1))
+        self.ring()
+        self.network.hold_if(lambda packet: packet.first_line[:3] == "ACK")
+        call = self.end_late()
+        events = len(call.events)
+        self.network.partition([CALLER], ["proxy.invalid"])
+        self.advance(60)
+        self.assertEqual(self.endpoint.counters["acks-undeliverable"], 1)
+        self.assertEqual(len(call.events), events)
+        self.assertEqual(len(desk.complaints), 1)
+        desk.complaints.clear()
+        self.settle()
+
+    def end_late(self) -> Invitation:
+        """A call whose connection breaks just before its 2xx is sent again."""
+        call = self.invite()
+        self.advance(0.5)
+        call.hangup()
+        self.advance(30.6)
+        self.network.reset(CALLER)
+        self.network.set_conditions(Conditions(delay=0.1))
+        came = len(self.network.packets("SIP/2.0 200", "proxy.invalid"))
+        while len(self.network.packets("SIP/2.0 200", "proxy.invalid")) == came:
+            self.advance(0.01)
+        return call
 
 
 CALLER = "caller.invalid"

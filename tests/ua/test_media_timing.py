@@ -108,8 +108,7 @@ class AtTheAnswerTests(PeerTestCase):
     def test_the_session_cannot_be_opened(self) -> None:
         """The same where not even a session can be had."""
         call = self.invite()
-        modified: Any = call._opener.offer
-        offer = modified._offer
+        offer: Any = call._opener.offer
         offer.is_closed = True
         self.peer.answer(self.peer.last("INVITE"), 200, sdp=True)
         self.advance()

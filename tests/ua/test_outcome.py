@@ -79,6 +79,19 @@ class OutcomeTests(SynchronousTestCase):
         self.failureResultOf(second, CancelledError)
         self.assertEqual(self.cancelled, 0)
 
+    def test_cancelling_again_while_it_is_cancelled(self) -> None:
+        """Whoever is told of it, and cancels the same Deferred there, gives up once."""
+
+        def again() -> None:
+            self.cancelled += 1
+            asked.cancel()
+
+        self.outcome = Outcome(again)
+        asked = self.outcome.deferred()
+        asked.cancel()
+        self.failureResultOf(asked, CancelledError)
+        self.assertEqual(self.cancelled, 1)
+
     def test_asking_inside_a_callback(self) -> None:
         """Whoever asks while the result is given gets it at once."""
         first = self.outcome.deferred()

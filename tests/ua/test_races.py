@@ -248,6 +248,7 @@ class LateAnswerTests(PeerTestCase):
         self.peer.answer(invite, 486)
         self.advance(100)
         self.assertEqual(self.inviter.invitations, [])
+        self.assertEqual(self.inviter.remains, [])
         self.peer.answer(invite, 200, "late", sdp=True)
         self.advance()
         self.assertEqual(self.endpoint.counters["responses-unmatched"], 1)

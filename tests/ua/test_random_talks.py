@@ -98,6 +98,7 @@ class RandomTalkTests(TalkCase):
         """Nothing is left, and everybody was told."""
         self.network.settle(3_000)
         self.assertEqual(self.inviter.invitations, [])
+        self.assertEqual(self.inviter.remains, [])
         self.assertEqual(len(self.endpoint._transactions), 0)
         self.assertEqual(len(self.endpoint._queue), 0)
         self.assertEqual(self.endpoint.counters["internal-errors"], 0)

@@ -98,6 +98,7 @@ class ReliableTests(CallTestCase):
         self.successResultOf(call.established).bye()
         self.network.settle(2_000)
         self.assertEqual(self.inviter.invitations, [])
+        self.assertEqual(self.inviter.remains, [])
 
     def test_an_extra_under_early_media(self) -> None:
         """An extra is acknowledged and ended: PRACK, then BYE with the next CSeq."""

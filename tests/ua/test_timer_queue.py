@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import weakref
+from typing import Any
 
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
@@ -149,3 +150,77 @@ class TimerQueueTests(SynchronousTestCase):
         del thing
         gc.collect()
         self.assertIsNone(gone())
+
+
+class LateTimersTests(SynchronousTestCase):
+    """A reactor that was busy calls what is due before it reads what has arrived."""
+
+    def setUp(self) -> None:
+        """A reactor whose turns are taken one by one, and an empty queue."""
+        self.clock = Clock()
+        self.queue = TimerQueue(self.clock)
+        self.fired: list[str] = []
+
+    def turn(self, seconds: float = 0.0) -> None:
+        """Call what is due now, as a reactor does: not what that adds."""
+        self.clock.rightNow += seconds
+        # Any: Twisted's interface of a delayed call does not tell what it calls.
+        due: list[Any] = [
+            call
+            for call in self.clock.getDelayedCalls()
+            if call.getTime() <= self.clock.seconds()
+        ]
+        for call in due:
+            self.clock.calls.remove(call)
+            call.called = 1
+            call.func(*call.args, **call.kw)
+
+    def test_a_late_timer_waits_for_what_has_arrived(self) -> None:
+        """A response that waits in the socket stops the retransmission."""
+        timer_a = self.queue.start(0.5, self.fired.append, "A")
+        self.turn(0.6)
+        self.assertEqual(self.fired, [])
+        timer_a.stop()
+        self.turn()
+        self.turn()
+        self.assertEqual(self.fired, [])
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_a_late_timer_fires_when_nothing_has_arrived(self) -> None:
+        """One turn of the reactor is enough to know that."""
+        self.queue.start(0.5, self.fired.append, "A")
+        self.turn(0.6)
+        self.turn()
+        self.assertEqual(self.fired, ["A"])
+
+    def test_a_timer_in_time_does_not_wait(self) -> None:
+        """What is in time fires at once."""
+        self.queue.start(0.5, self.fired.append, "A")
+        self.turn(0.501)
+        self.assertEqual(self.fired, ["A"])
+
+    def test_a_late_timer_does_not_wait_for_ever(self) -> None:
+        """Whoever sends without a break does not stop our timers."""
+        self.queue.start(0.5, self.fired.append, "A")
+        self.turn(0.6)
+        turns = 0
+        while not self.fired:
+            # Each turn brings something.
+            self.queue.start(32.0, self.fired.append, "D")
+            self.turn()
+            turns += 1
+            self.assertLess(turns, 100)
+        self.assertEqual(self.fired, ["A"])
+        self.queue.stop_all()
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_the_next_late_timer_waits_again(self) -> None:
+        """That one has waited says nothing about the next."""
+        self.queue.start(0.5, self.fired.append, "A")
+        self.queue.start(1.0, self.fired.append, "B")
+        self.turn(0.6)
+        self.turn()
+        self.turn(0.6)
+        self.assertEqual(self.fired, ["A"])
+        self.turn()
+        self.assertEqual(self.fired, ["A", "B"])

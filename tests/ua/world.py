@@ -119,6 +119,7 @@ class CallTestCase(SynchronousTestCase):
         """Let everything end by itself, and look that nothing is left."""
         self.network.settle(2_000)
         self.assertEqual(self.inviter.invitations, [])
+        self.assertEqual(self.inviter.remains, [])
         self.assertEqual(len(self.endpoint._transactions), 0)
         self.assertEqual(
             (self.endpoint._clients, self.endpoint._intake.servers), ({}, {})

@@ -77,7 +77,7 @@ class Agent:
 
     def remembers(self, call_id: str) -> bool:
         """Whether the call is known, so that a 2xx of it must be acknowledged."""
-        return call_id in self.inviter._invitations
+        return self.inviter.remembers(call_id)
 
     def leftovers(self) -> dict[str, int]:
         """How much is left of what should be gone, by what it is."""
@@ -85,6 +85,7 @@ class Agent:
         framers = [one._framer for one in self._transport.connections]
         return {
             "calls": len(self.inviter.invitations),
+            "remains": len(self.inviter.remains),
             "transactions": len(endpoint._transactions),
             "client transactions at work": len(endpoint._clients),
             "server transactions at work": len(endpoint._intake.servers),

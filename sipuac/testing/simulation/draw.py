@@ -12,6 +12,7 @@ from sipuac.dialog.fork_policy import POLICIES
 from sipuac.dialog.options import InviteOptions, default_policy
 from sipuac.errors import LocalProtocolError
 from sipuac.testing.simulation.draw_peers import phone_plan, proxy_plans
+from sipuac.testing.simulation.draw_races import bent
 from sipuac.testing.simulation.scenario import (
     CALLER,
     Act,
@@ -105,6 +106,11 @@ _CHANGES = ("hold", "hold", "hold", "resume", "modify", "refresh", "info")
 def draw(seed: int) -> Scenario:
     """The scenario of a seed."""
     random = Random(seed)
+    scenario = _any(random, seed)
+    return bent(random, scenario) if random.random() < 0.3 else scenario
+
+
+def _any(random: Random, seed: int) -> Scenario:
     phones = tuple(phone_plan(random, f"u{n}") for n in range(_phone_count(random)))
     names = [phone.name for phone in phones]
     proxies = proxy_plans(random, names)

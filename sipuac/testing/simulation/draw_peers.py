@@ -17,7 +17,7 @@ def phone_plan(random: Random, name: str) -> PhonePlan:
         ("answers", 58),
         ("refuses", 15),
         ("rings", 14),
-        ("redirects", 3),
+        ("redirects", 4),
         ("is dead", 2),
         ("answers at once", 8),
     )

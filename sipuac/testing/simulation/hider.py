@@ -51,7 +51,8 @@ class Hider:
     def request(self, request: WireMessage) -> WireMessage | None:
         """A request in a dialog of either side, as the other side gets it.
 
-        None where it is of a phone that lost the race: the caller knows nothing of it.
+        None where it is of a phone that lost the race, or gives up before its end: the
+        caller knows nothing of it.
         """
         current = self._current.get(request.to_tag)
         if current is not None:
@@ -62,8 +63,11 @@ class Hider:
         seen = self.hidden.get(request.from_tag)
         if seen is None:
             return request
-        if seen in self._answered and self._current[seen] != request.from_tag:
-            return None
+        if seen in self._answered:
+            if self._current[seen] != request.from_tag:
+                return None
+        elif request.method == "BYE":
+            return None  # another phone may answer yet
         self._asked[request.branch] = request.from_tag
         return _with_tags(request, {request.from_tag: seen})
 

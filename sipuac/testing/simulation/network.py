@@ -209,8 +209,8 @@ class SimulatedNetwork(MemoryNetwork):
             if peer is None or not peer.is_open:
                 packet.fate = "reset"
                 return
-            is_lost = is_cut or connection.remote[0] in self.dead
-            packet.fate = "lost" if is_lost else "arrived"
+            is_lost = connection.remote[0] in self.dead
+            packet.fate = "cut" if is_cut else "lost" if is_lost else "arrived"
             is_told = wire is not None and not is_cut and not is_callers
             if wire is not None and is_told:
                 self.edge.comes(wire, is_forged=False)

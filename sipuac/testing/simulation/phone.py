@@ -137,6 +137,10 @@ class Phone(Peer):
         self._pending[invite.branch] = invite
         self.respond(response_to(invite, status))
 
+    def waits_no_more(self, invite: WireMessage) -> bool:
+        """Whether such a re-INVITE has been cancelled; from now on it waits no more."""
+        return self._pending.pop(invite.branch, None) is None
+
     def ask(self, dialog: PhoneDialog, request: WireMessage) -> None:
         """Send a request of its own until it is answered."""
         host = next_hop(request)

@@ -183,6 +183,8 @@ class PhoneDialog:
             self._thinking.add(request.branch)
         if 100 <= reply.status < 200:
             self.phone.keep_waiting(request, reply.status)
+            if reply.delay:
+                self.phone.later(reply.delay, lambda: self._answer_late(request))
             return
         if not reply.status:
             return
@@ -191,6 +193,15 @@ class PhoneDialog:
             self.phone.later(reply.delay, lambda: self.phone.answer(request, response))
         else:
             self.phone.answer(request, response)
+
+    def _answer_late(self, invite: WireMessage) -> None:
+        """Answer a re-INVITE that has only rung so far, if it still waits."""
+        if self.phone.waits_no_more(invite):
+            return
+        if self.state == "ended":
+            self._reply(invite, 481)
+        else:
+            self._take_reinvite(invite)
 
     def request_received(self, request: WireMessage) -> None:
         """A request other than ACK and CANCEL came in this dialog."""

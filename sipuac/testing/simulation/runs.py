@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator
 from multiprocessing import get_context
 from multiprocessing.pool import AsyncResult
@@ -18,13 +19,38 @@ from twisted.logger import (
 )
 from zope.interface import implementer
 
+from sipuac.dialog.branch import Branch
+from sipuac.dialog.dialog import Dialog
+from sipuac.dialog.dialog_set import DialogSet
 from sipuac.testing.simulation.agent import Agent
 from sipuac.testing.simulation.draw import draw
 from sipuac.testing.simulation.figures import Figures
+from sipuac.testing.simulation.scenario import Scenario
 from sipuac.testing.simulation.world import Verdict, World
+from sipuac.transaction.base import Transaction
+from sipuac.ua.dialog_set_driver import DialogSetDriver
+from sipuac.ua.invitation import Invitation
+from sipuac.ua.media_work import MediaWork
+from sipuac.ua.reinvite import ReInvite
+from sipuac.ua.session import Session
+from sipuac.ua.transaction_driver import TransactionDriver
 
 CHUNK = 200
 """Seeds that are played before the garbage is looked through."""
+
+# All that is for one call or one transaction.
+_MORTAL = (
+    Branch,
+    Dialog,
+    DialogSet,
+    DialogSetDriver,
+    Invitation,
+    MediaWork,
+    ReInvite,
+    Session,
+    Transaction,
+    TransactionDriver,
+)
 
 
 @implementer(ILogObserver)
@@ -44,6 +70,16 @@ class _Errors:
         """What was found since the last time."""
         found, self.found = self.found, []
         return found
+
+
+def faults_of(scenario: Scenario) -> list[str]:
+    """What is wrong with one world, in words."""
+    errors = _Errors()
+    globalLogPublisher.addObserver(errors)
+    try:
+        return World(scenario).run().violations + errors.taken()
+    finally:
+        globalLogPublisher.removeObserver(errors)
 
 
 def play(seeds: range) -> Figures:
@@ -70,6 +106,9 @@ def play(seeds: range) -> Figures:
                 kept.append((seed, agent, verdict.remains))
         gc.collect()
         figures.violations += _remains(kept)
+        if not figures.violations:
+            # Nobody would know which world it was, where one was not played to its end.
+            figures.violations += [(seeds.start, fault) for fault in _left_over()]
         # A Deferred that failed and was never asked says so when it is thrown away.
         figures.violations += [(seeds.start, fault) for fault in errors.taken()]
     finally:
@@ -96,6 +135,15 @@ def _remains(
         alive = sorted({name for name, one in remains if one() is not None})
         if alive:
             yield seed, f"Ending: still referred to: {', '.join(alive)}"
+
+
+def _left_over() -> Iterator[str]:
+    """What the user agents still hold of calls: in quiescence, nothing at all."""
+    left = Counter(
+        type(one).__name__ for one in gc.get_objects() if isinstance(one, _MORTAL)
+    )
+    for name, count in sorted(left.items()):
+        yield f"Ending: {count} {name} left by the worlds from here on"
 
 
 def run(

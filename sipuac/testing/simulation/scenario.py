@@ -72,8 +72,9 @@ class Reply:
 
     Attributes:
         method: The method.
-        status: The status; 0 for silence; of INVITE also 100 to 199, and no more.
-        delay: Seconds until then.
+        status: The status; 0 for silence; of INVITE also 100 to 199.
+        delay: Seconds until then; after a provisional response, until what is right; 0
+            there for no more.
         times: How many requests; after them it does what is right.
     """
 

@@ -6,6 +6,7 @@ from dataclasses import MISSING, fields, is_dataclass
 from typing import Any
 
 from sipuac.testing.simulation.network import PORT
+from sipuac.testing.simulation.runs import faults_of
 from sipuac.testing.simulation.scenario import CALLER, Scenario
 from sipuac.testing.simulation.shrink import shrunk
 from sipuac.testing.simulation.world import World
@@ -38,7 +39,8 @@ def story(scenario: Scenario) -> str:
             f"{one.time:9.3f} media: {one.branch} {one.method}"
             for one in user.media.calls
         ]
-    parts += ["", *(violations or ["no violation"])]
+    faults = violations or faults_of(scenario)
+    parts += ["", *(faults or ["no violation"])]
     return "\n".join(parts)
 
 
@@ -54,8 +56,7 @@ def shrunk_story(scenario: Scenario) -> str:
 
 def _broken(scenario: Scenario) -> set[str]:
     """The invariants that a scenario breaks, by name."""
-    violations = World(scenario).run().violations
-    return {text.partition(":")[0] for text in violations}
+    return {text.partition(":")[0] for text in faults_of(scenario)}
 
 
 def written(value: Any) -> str:

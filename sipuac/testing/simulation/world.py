@@ -15,7 +15,7 @@ from sipuac.testing.simulation.ledger import Ledger
 from sipuac.testing.simulation.network import Edge, SimulatedNetwork, WirePacket
 from sipuac.testing.simulation.phone import Phone
 from sipuac.testing.simulation.proxy import Proxy
-from sipuac.testing.simulation.races import Races
+from sipuac.testing.simulation.races import COUNTERS
 from sipuac.testing.simulation.scenario import CALLER, Fault, Forgery, Scenario
 from sipuac.testing.simulation.user import User
 
@@ -86,8 +86,8 @@ class World:
             self.figures,
         )
         invariants = [kind(view, self.violations.append) for kind in ALL]
-        races = Races(self.ledger, self.network, self.users, self.figures)
-        self.ledger.watchers = [*invariants, races]
+        races = [kind(view) for kind in COUNTERS]
+        self.ledger.watchers = [*invariants, *races]
         self._stepping = [one.stepped for one in invariants if one.watches_steps]
 
     # -- what happens to packets ----------------------------------------------------

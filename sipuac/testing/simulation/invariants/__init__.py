@@ -7,6 +7,7 @@ and reports what should not be. `ALL` lists them.
 from __future__ import annotations
 
 from sipuac.testing.simulation.invariants.acknowledgement import Acknowledgement
+from sipuac.testing.simulation.invariants.attendance import Attended
 from sipuac.testing.simulation.invariants.base import Invariant, View
 from sipuac.testing.simulation.invariants.bye import Bye
 from sipuac.testing.simulation.invariants.cancel import Cancel
@@ -17,6 +18,7 @@ from sipuac.testing.simulation.invariants.media import Media
 from sipuac.testing.simulation.invariants.outcome import Outcome
 from sipuac.testing.simulation.invariants.phones import NobodyLeftAlone
 from sipuac.testing.simulation.invariants.reliability import Reliability
+from sipuac.testing.simulation.invariants.repetition import Repetition
 from sipuac.testing.simulation.invariants.replies import Replies
 from sipuac.testing.simulation.invariants.sequence import Sequence
 from sipuac.testing.simulation.invariants.standing import Standing
@@ -29,7 +31,9 @@ ALL: tuple[type[Invariant], ...] = (
     Reliability,
     Replies,
     Sequence,
+    Repetition,
     Standing,
+    Attended,
     NobodyElse,
     Media,
     Outcome,

@@ -15,6 +15,9 @@ from sipuac.testing.simulation.scenario import Scenario
 from sipuac.testing.simulation.user import User
 from sipuac.testing.simulation.wire import WireMessage
 
+# What happens in the very instant in which a timer fires may be on either side of it.
+TOLERANCE = 1e-6
+
 
 @dataclass(frozen=True, slots=True)
 class View:

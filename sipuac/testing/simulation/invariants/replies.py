@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sipuac.testing.simulation.invariants.base import Invariant, Report, View
+from sipuac.testing.simulation.invariants.base import TOLERANCE, Invariant, Report, View
 from sipuac.testing.simulation.peer import LIMIT, T4
 from sipuac.testing.simulation.wire import WireMessage
 
@@ -43,7 +43,7 @@ class Replies(Invariant):
         status, at = self._answered.setdefault(key, (message.status, self.ledger.now))
         # Timer J; for what was refused and acknowledged, timer I.
         limit = T4 if message.method == "INVITE" and status >= 300 else LIMIT
-        if self._is_udp and self.ledger.now - at < limit:
+        if self._is_udp and self.ledger.now - at < limit - TOLERANCE:
             self.need(status == message.status, f"not {status} as before", message)
 
     def ended(self) -> None:

@@ -17,7 +17,12 @@ class Sequence(Invariant):
         if dialog is None:
             return
         if message.method == "ACK":
-            numbers = [facts.invite.number for facts in self.ledger.invites.values()]
+            numbers = {
+                facts.invite.number
+                for facts in self.ledger.invites.values()
+                if facts is dialog.invite
+                or (facts.invite.call_id, facts.invite.to_tag) == dialog.key
+            }
             self.need(message.number in numbers, "an ACK with its own CSeq", message)
         else:
             rises = message.number > dialog.number

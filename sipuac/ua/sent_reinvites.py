@@ -1,4 +1,4 @@
-"""Sends ACKs and re-INVITEs inside the dialogs of one INVITE."""
+"""The re-INVITEs of ours inside the dialogs of one INVITE, at work."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from sipuac.dialog import effects
 from sipuac.dialog.events import ProtocolWarning
 from sipuac.errors import Unreachable
-from sipuac.syntax.message import Response
+from sipuac.syntax.message import Request, Response
 from sipuac.ua.call_report import CallReport
 from sipuac.ua.challenges import Challenges, credentials_of
 from sipuac.ua.dialog_flows import DialogFlows
@@ -16,8 +16,8 @@ from sipuac.ua.endpoint import Endpoint
 from sipuac.ua.reinvite import ReInvite
 
 
-class DialogSender:
-    """The ACKs and re-INVITEs of the dialogs of one INVITE, over their flows.
+class SentReInvites:
+    """The re-INVITEs in the dialogs of one INVITE, over their flows.
 
     Args:
         endpoint: Carries it.
@@ -62,40 +62,18 @@ class DialogSender:
         self._failed = failed
         self._reinvites: dict[int, ReInvite] = {}
 
-    def send_ack(self, effect: effects.SendAck) -> None:
-        """Send an ACK, and keep it.
-
-        "The ACK MUST contain the same credentials as the INVITE" (RFC 3261 13.2.2.4);
-        those of the initial INVITE are in it already.
-        """
+    def authorized_ack(self, effect: effects.SendAck) -> Request:
+        """The ACK of a re-INVITE's 2xx, with the credentials of that re-INVITE."""
         ack = effect.ack
         for reinvite in self._reinvites.values():
             if reinvite.is_acknowledged_by(effect.branch, effect.cseq):
                 ack = ack.with_headers(credentials_of(reinvite.request))
-        self._flows.send_ack(
-            effect.branch,
-            ack,
-            effect.next_hop,
-            self._ack_refused,
-            cseq=effect.cseq,
-        )
-
-    def repeat_ack(self, effect: effects.RepeatAck) -> None:
-        """Send that ACK again."""
-        self._flows.repeat_ack(effect.branch, self._ack_refused, cseq=effect.cseq)
-
-    def forget_ack(self, effect: effects.ForgetAck) -> None:
-        """That 2xx cannot come again: its ACK is kept no longer."""
-        self._flows.forget_ack(effect.branch, effect.cseq)
-
-    def _ack_refused(self, error: Unreachable) -> None:
-        self._endpoint.counters["acks-undeliverable"] += 1
-        self._reporter.report(ProtocolWarning(f"the ACK could not be sent: {error}"))
+        return ack
 
     def _warn(self, method: str, error: Unreachable) -> None:
         self._reporter.report(ProtocolWarning(f"{method} could not be sent: {error}"))
 
-    def send_reinvite(self, effect: effects.SendReInvite) -> None:
+    def send(self, effect: effects.SendReInvite) -> None:
         """Send a re-INVITE, or send one again that was challenged."""
         number = effect.number
         request = self._challenges.authorized(effect.request)
@@ -127,21 +105,20 @@ class DialogSender:
         self._reinvites[number] = reinvite
         self._flows.send(effect.branch, effect.next_hop, reinvite.send, refused)
 
-    def cancel_reinvite(self, effect: effects.CancelReInvite) -> None:
+    def cancel(self, effect: effects.CancelReInvite) -> None:
         """Send the CANCEL of a re-INVITE."""
         reinvite = self._reinvites.get(effect.number)
         if reinvite is not None:
             reinvite.cancel()
 
-    def abandon_reinvite(self, effect: effects.AbandonReInvite) -> None:
+    def abandon(self, effect: effects.AbandonReInvite) -> None:
         """Hear no more of a re-INVITE."""
         reinvite = self._reinvites.pop(effect.number, None)
         if reinvite is not None:
             reinvite.abandon()
 
     def stop(self) -> None:
-        """Send nothing more, and hear no more."""
-        self._flows.stop()
+        """Hear no more."""
         for reinvite in self._reinvites.values():
             reinvite.abandon()
         self._reinvites.clear()
