@@ -236,9 +236,7 @@ class Request(Message):
         request = object.__new__(cls)
         request.method = method
         request.uri_text = uri_text
-        request._names = names
-        request._values = values
-        request._parsed = {}
+        request._keep(names, values)
         request.body = body
         return request
 
@@ -246,9 +244,7 @@ class Request(Message):
         copy = object.__new__(type(self))
         copy.method = self.method
         copy.uri_text = self.uri_text
-        copy._names = names
-        copy._values = values
-        copy._parsed = {}
+        copy._keep(names, values)
         copy.body = self.body
         return copy
 
@@ -317,9 +313,7 @@ class Response(Message):
         response = object.__new__(cls)
         response.status = status
         response.reason = reason
-        response._names = names
-        response._values = values
-        response._parsed = {}
+        response._keep(names, values)
         response.body = body
         return response
 
@@ -327,9 +321,7 @@ class Response(Message):
         copy = object.__new__(type(self))
         copy.status = self.status
         copy.reason = self.reason
-        copy._names = names
-        copy._values = values
-        copy._parsed = {}
+        copy._keep(names, values)
         copy.body = self.body
         return copy
 

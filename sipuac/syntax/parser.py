@@ -157,7 +157,8 @@ def _read_rows(lines: list[str]) -> tuple[list[str], list[str]]:
     folded: dict[int, list[str]] = {}
     known_name = spellings.get
     for line in lines:
-        name, colon, value = line.partition(":")
+        # With the space the values need no stripping, which would copy nearly all.
+        name, colon, value = line.partition(": ")
         key = known_name(name)
         if key is None:
             if line[:1] in _FOLDING:
@@ -165,7 +166,8 @@ def _read_rows(lines: list[str]) -> tuple[list[str], list[str]]:
                     raise ParseError("white space where a header field has to begin")
                 folded.setdefault(len(values) - 1, values[-1:]).append(line)
                 continue
-            key = read_name(name)
+            name, colon, value = line.partition(":")
+            key = known_name(name) or read_name(name)
         if not colon:
             raise ParseError(f"a header row without colon: {line[:60]!r}")
         names.append(key)
