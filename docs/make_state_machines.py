@@ -27,10 +27,10 @@ _INTRODUCTION = """\
 State machines
 ==============
 
-Everything in sipuac that has more than a few states is a transition table: for each
-state, a row for each event that means something there, with the next state and the
-action. An event without a row is ignored, and the table says why. This page is made
-from those tables by ``docs/make_state_machines.py``; do not edit it by hand.
+The machines of sipuac are transition tables: for each state, a row for each event that
+means something there, with the next state and the action. An event without a row is
+ignored, or refused where that is said, and the table says why. This page is made from
+those tables by ``docs/make_state_machines.py``; do not edit it by hand.
 
 ``tests/model`` checks each of them:
 

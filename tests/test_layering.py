@@ -6,6 +6,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from configparser import ConfigParser
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -294,6 +295,19 @@ class RuleTests(SynchronousTestCase):
         line = "from twisted.internet import reactor\n"
         self.assertRefused("sipuac.service.tap", line)
         self.assertAllowed("sipuac.service.tap", f"def f():\n    {line}")
+
+
+class CoverageTests(SynchronousTestCase):
+    """What the coverage that continuous integration reports is measured of."""
+
+    def test_the_pure_layers(self) -> None:
+        """All pure layers, and nothing else."""
+        config = ConfigParser()
+        config.read(PACKAGE.parent / "setup.cfg", encoding="utf-8")
+        measured = config["coverage:run"]["source"].split()
+        self.assertEqual(
+            measured, sorted(f"sipuac.{layer}" for layer in PURE - {"_version"})
+        )
 
 
 class ReactorTests(SynchronousTestCase):

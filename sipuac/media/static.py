@@ -14,7 +14,6 @@ It is strict with who uses it: what such an engine could not do raises
 from __future__ import annotations
 
 import os
-from collections import deque
 from pathlib import Path
 
 from zope.interface import implementer
@@ -179,8 +178,9 @@ class StaticSession:
         self.offer = offer
         self.agreed: Agreement | None = None
         # A peer may change the session as often as it likes; the record is bounded.
-        self.applied: deque[SessionDescription] = deque(maxlen=_MAX_RECORD)
-        self.made: deque[SessionDescription] = deque(maxlen=_MAX_RECORD)
+        # Lists, as a deque takes 600 octets also where nothing is in it.
+        self.applied: list[SessionDescription] = []
+        self.made: list[SessionDescription] = []
         self.is_closed = False
         self.is_held = False
         self._before: Agreement | None = None
@@ -236,7 +236,7 @@ class StaticSession:
             answer = answer_to(offer, wanted, previous)
         except NegotiationError as error:
             raise MediaRefused(str(error)) from error
-        self.made.append(answer)
+        _record(self.made, answer)
         self._before = self.agreed
         self.agreed = Agreement(local=answer, remote=offer)
         return answer
@@ -310,10 +310,16 @@ class StaticSession:
             raise MediaRefused(str(error)) from error
         if is_refused(answer) and not is_refused(self.offer):
             raise MediaRefused("the answer refuses every stream")
-        self.applied.append(answer)
+        _record(self.applied, answer)
         self._before = self.agreed
         self.agreed = Agreement(local=self.offer, remote=answer)
 
     def _check_open(self, what: str) -> None:
         if self.is_closed:
             raise LocalProtocolError(f"{what} of branch {self.branch!r} after close")
+
+
+def _record(kept: list[SessionDescription], description: SessionDescription) -> None:
+    """Keep the latest ones."""
+    kept.append(description)
+    del kept[:-_MAX_RECORD]

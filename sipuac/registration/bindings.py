@@ -49,13 +49,9 @@ def bindings_of(response: Response) -> list[Binding]:
         default = None
     if default is None:
         default = _DEFAULT_EXPIRES
-    try:
-        contacts = response.contacts
-    except ParseError:
-        return []
     return [
         Binding(contact, default if contact.expires is None else contact.expires)
-        for contact in contacts
+        for contact in response.contacts
     ]
 
 

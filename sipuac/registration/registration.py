@@ -454,10 +454,7 @@ def failure_of(response: Response) -> SipError:
     text = f"{response.status} {response.reason}".strip()
     message = f"the registrar answered {text}"
     if response.status < 400:
-        try:
-            contacts = tuple(str(contact.uri) for contact in response.contacts)
-        except SipError:
-            contacts = ()
+        contacts = tuple(str(contact.uri) for contact in response.contacts)
         return Redirected(message, response, contacts=contacts)
     kind: type[RequestRejected] = rejection_class(response.status)
     return kind(message, response)

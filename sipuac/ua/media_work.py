@@ -6,7 +6,6 @@ result of what was given up, or that comes after the session was closed, is drop
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeVar
 
@@ -112,7 +111,8 @@ class MediaWork:
         self._working: Deferred[Any] | None = None
         # The answer of the branch that it was given to while it worked.
         self._next_answer: SessionDescription | None = None
-        self._waiting: deque[Callable[[], None]] = deque()
+        # Hardly ever more than one; an empty deque takes 600 octets.
+        self._waiting: list[Callable[[], None]] = []
 
     # What it is asked
 
@@ -186,7 +186,7 @@ class MediaWork:
             return
         finished(result)
         if self._waiting and self._working is None:
-            self._waiting.popleft()()
+            self._waiting.pop(0)()
 
     def _give(self, answer: SessionDescription) -> None:
         session = self.session

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
-from sipuac.dialog.effects import Report, SendInDialog
+from sipuac.dialog.effects import (
+    Forget,
+    Report,
+    RequestDone,
+    SendAck,
+    SendInDialog,
+    SendReInvite,
+)
 from sipuac.dialog.events import ExtraEnded
+from sipuac.dialog.timers import DialogTimer
+from sipuac.errors import TransportFailed
 from sipuac.syntax.message import Response
-from tests.dialog.messages import DialogCase
+from tests.dialog.messages import DialogCase, peer_request
+from tests.dialog.talk import THEIRS, TalkCase
 
 OLD = [("Authorization", "Digest old"), ("Proxy-Authorization", "Digest old")]
 NEW = [("Proxy-Authorization", "Digest new")]
@@ -62,3 +72,52 @@ class ChallengedTests(DialogCase):
         sent = self.ended()
         invite = self.set.invite
         self.assertEqual(self.set.request_challenged(sent.number, invite, NEW), [])
+
+    def test_too_late(self) -> None:
+        """Where its dialog has ended meanwhile it is not sent again, and who asked for
+        it is told; the BYE itself is.
+        """
+        self.begin()
+        self.answered()
+        (sent,) = self.of_kind(self.set.send_request("a", 7, "INFO"), SendInDialog)
+        self.set.hang_up()
+        effects = self.set.request_challenged(sent.number, sent.request, NEW)
+        (done,) = self.of_kind(effects, RequestDone)
+        self.assertEqual(done.token, 7)
+        self.assertIsInstance(done.result, TransportFailed)
+        self.assertEqual(self.of_kind(effects, SendInDialog), [])
+
+
+class ChallengedReInviteTests(TalkCase):
+    """A re-INVITE that was challenged."""
+
+    def setUp(self) -> None:
+        """Up to the challenge: its transaction is over."""
+        super().setUp()
+        self.ask()
+        (self.sent,) = self.of_kind(self.offered(1002), SendReInvite)
+
+    def test_again(self) -> None:
+        """It has the next CSeq and the new credentials (3261-22.2-a), is known by the
+        same number, and is for the same change.
+        """
+        sent, request = self.sent, self.sent.request.with_headers(OLD)
+        effects = self.set.request_challenged(sent.number, request, NEW)
+        expected = sent.request.replacing("CSeq", "3 INVITE").with_headers(NEW)
+        again = SendReInvite("a", sent.number, expected, sent.next_hop)
+        self.assertEqual(effects, [again])
+        effects = self.answered(1, 200, THEIRS, cseq=3)
+        (ack,) = self.of_kind(effects, SendAck)
+        self.assertEqual(ack.ack.get("CSeq"), "3 ACK")
+        effects = self.set.media_applied("a")
+        self.assertIn(RequestDone(1, None), effects)
+
+    def test_after_the_call(self) -> None:
+        """A call that has ended meanwhile is not changed any more, and nothing is left
+        of the re-INVITE: all is forgotten when that is due.
+        """
+        self.set.request_received(peer_request("BYE"))
+        self.assertEqual(self.set.fire(DialogTimer.LINGER), [])
+        effects = self.set.request_challenged(1, self.sent.request, NEW)
+        self.assertEqual(self.of_kind(effects, SendReInvite), [])
+        self.assertEqual(self.of_kind(effects, Forget), [Forget()])

@@ -63,6 +63,7 @@ class ContactTests(SynchronousTestCase):
         request = self.made(uri)
         self.assertEqual(request.get_all("Request-Disposition"), ["fork"])
         self.refused(f"{uri}%2C%20no-fork")
+        self.refused(f"{uri}%2C%2C%40")
 
     def test_dangerous_headers(self) -> None:
         """Those that are dangerous, that misstate place or capabilities, or that speak

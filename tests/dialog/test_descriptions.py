@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from twisted.trial.unittest import SynchronousTestCase
+
 from sipuac.dialog.effects import MakeAnswer
 from sipuac.dialog.events import ProtocolWarning
-from sipuac.syntax.bodies import BodyPart, multipart
+from sipuac.dialog.peer_bodies import encoding_refusal
+from sipuac.errors import ParseError
+from sipuac.syntax.bodies import BodyPart, multipart, parts_of
 from sipuac.syntax.fields import MediaType
+from sipuac.syntax.message import Request
 from tests.dialog.messages import DialogCase, answer, sdp
 
 
@@ -67,3 +72,14 @@ class MultipartTests(DialogCase):
             effects = self.receive(183, body=body, content_type=kind)[1]
             self.assertIsNone(dialogs.branches["a"].remote)
             self.assertEqual(len(self.events(effects, ProtocolWarning)), 1)
+
+
+class EncodingTests(SynchronousTestCase):
+    """Bodies that the application reads."""
+
+    def test_a_body_that_cannot_be_taken_apart(self) -> None:
+        """It is the application's to refuse: only an encoding is looked at."""
+        rows = [("Content-Type", "multipart/mixed")]
+        broken = Request("INFO", "sip:me@me.example", rows, b"hello")
+        self.assertRaises(ParseError, parts_of, broken)
+        self.assertIsNone(encoding_refusal(broken))

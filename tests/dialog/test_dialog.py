@@ -236,3 +236,22 @@ class DialogTests(SynchronousTestCase):
         self.assertEqual(dialog.remote_target, hop("sip:a@a.example"))
         dialog.refreshed_by_peer(peer_request("UPDATE", headers=contact))
         self.assertEqual(dialog.remote_target, hop("sip:x@x.example"))
+
+    def test_who_we_are(self) -> None:
+        """Its requests name the product that the INVITE has named (3261-20.41-a)."""
+        dialog = Dialog(invite(("User-Agent", "sipuac")), "a")
+        dialog.learn(response(180))
+        self.assertEqual(dialog.request("BYE").get("User-Agent"), "sipuac")
+
+    def test_what_we_support(self) -> None:
+        """Session refresh requests support what the INVITE did, and nothing twice
+        (4028-7.4-b).
+        """
+        for rows, expected in (
+            ([("Supported", "100rel, timer")], ["100rel, timer"]),
+            ([("Supported", "100rel")], ["timer", "100rel"]),
+        ):
+            dialog = Dialog(invite(*rows), "a")
+            dialog.learn(response(180))
+            update = dialog.request("UPDATE", has_contact=True)
+            self.assertEqual(update.get_all("Supported"), expected)

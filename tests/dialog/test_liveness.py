@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from sipuac.dialog.effects import Effect, MoveMedia, Progress, Report, SendInDialog
+from sipuac.dialog.effects import (
+    Effect,
+    MoveMedia,
+    Progress,
+    Report,
+    SendCancel,
+    SendInDialog,
+)
 from sipuac.dialog.events import (
     EarlyDialogEnded,
     EarlyMedia,
@@ -372,3 +379,20 @@ class NewsTests(HoldCase):
         self.assertIn(UNHOLD, self.set.hang_up())
         self.assertEqual(self.answer_request(1, 200), [])
         self.assertEqual(self.set.fire(DialogTimer.HOLD), [])
+
+    def test_too_many_newcomers(self) -> None:
+        """When the newcomers that wait are more than the extras that are ended so, the
+        call fails, and who is left is not asked for by itself.
+        """
+        self.newcomer(port=3000, max_extras=1)
+        self.receive(183, "c", port=4000)
+        self.receive(183, "d", port=5000)
+        effects = self.answer_request(1, 200)
+        told = self.events(effects, Forked)
+        self.assertEqual(
+            [event.action for event in told if isinstance(event, Forked)],
+            ["cancel-extra", "cancel-extra"],
+        )
+        byes = [one.branch for one in self.of_kind(effects, SendInDialog)]
+        self.assertEqual(byes, ["b"])
+        self.assertEqual(len(self.of_kind(effects, SendCancel)), 1)

@@ -30,6 +30,7 @@ from sipuac.registration.registration import (
 )
 from sipuac.syntax.fields import NameAddress
 from sipuac.syntax.message import Response
+from sipuac.syntax.uri import SipUri, parse_uri
 
 IDENTITY = NameAddress.parse("<sip:caller@example.com>")
 OURS = (NameAddress.parse("<sip:caller@192.0.2.1>"),)
@@ -329,3 +330,22 @@ class RegistrationTests(SynchronousTestCase):
             assert isinstance(error, Redirected)
             self.assertEqual(error.contacts, expected)
             self.assertEqual(error.status, 302)
+
+    def test_the_request_uri(self) -> None:
+        """The Request-URI "names the domain", without a user; a registrar of its own
+        may be named (3261-10.2-b).
+        """
+        identity = NameAddress.parse("<sip:caller@example.com:5070;transport=tcp>")
+        options = RegistrationOptions(identity)
+        self.assertEqual(str(options.request_uri), "sip:example.com:5070;transport=tcp")
+        registrar = parse_uri("sips:me@registrar.example")
+        assert isinstance(registrar, SipUri)
+        options = RegistrationOptions(identity, registrar=registrar)
+        self.assertEqual(str(options.request_uri), "sips:registrar.example")
+
+    def test_good_options(self) -> None:
+        """What can be is not refused."""
+        for reg_id in (1, 2**31 - 1):
+            options = RegistrationOptions(IDENTITY, instance=INSTANCE, reg_id=reg_id)
+            options.check()
+        RegistrationOptions(IDENTITY, base_wait=30.0, max_wait=30.0).check()

@@ -12,6 +12,7 @@ from sipuac.sdp.negotiation import (
     answer_to,
     check_revision,
     held,
+    is_holding,
     next_offer,
     plain_audio_offer,
     resumed,
@@ -263,3 +264,31 @@ class HoldTests(SynchronousTestCase):
         self.assertEqual(self.directions(answer), ["recvonly"])
         after = answer_to(resumed(offer), LOCAL, answer)
         self.assertEqual(self.directions(after), ["sendrecv"])
+
+
+class HoldingTests(SynchronousTestCase):
+    """Who holds a session."""
+
+    def test_directions(self) -> None:
+        """Who receives no stream holds the session; a stream that is off does not
+        count, and neither does one that goes to 0.0.0.0 (3264-8.4-a).
+        """
+        for direction, expected in (
+            ("sendrecv", False),
+            ("recvonly", False),
+            ("sendonly", True),
+            ("inactive", True),
+        ):
+            plain = f"m=audio 5004 RTP/AVP 0\r\na={direction}\r\n"
+            off = "m=video 0 RTP/AVP 31\r\na=sendrecv\r\n"
+            for media in (plain, plain + off):
+                self.assertIs(is_holding(described(media)), expected, media)
+        self.assertFalse(is_holding(described("m=audio 0 RTP/AVP 0\r\n")))
+        older = "m=audio 5004 RTP/AVP 0\r\nc=IN IP4 0.0.0.0\r\n"
+        self.assertTrue(is_holding(described(older)))
+
+
+def described(media: str) -> SessionDescription:
+    """A description with these media sections."""
+    head = "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n"
+    return SessionDescription.parse(f"{head}{media}")

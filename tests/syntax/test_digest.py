@@ -356,6 +356,17 @@ class InfoTests(SynchronousTestCase):
         self.assertIs(self.learn('nextnonce="late"'), ServerProof.ABSENT)
         self.assertEqual(self.session.nonce, following)
 
+    def test_whose_answer(self) -> None:
+        """An answer of this session is known by its cnonce; without qop, where there is
+        none, by its nonce.
+        """
+        self.assertTrue(self.session.gave(self.own))
+        self.assertFalse(self.session.gave({**self.own, "cnonce": "another"}))
+        self.begin("MD5", None)
+        self.assertNotIn("cnonce", self.own)
+        self.assertTrue(self.session.gave(self.own))
+        self.assertFalse(self.session.gave({**self.own, "nonce": "another"}))
+
     def test_key_of_the_session(self) -> None:
         """The key of a -sess algorithm stays that of the first nonce: "nonce-prime"
         (7616-3.4.2-a).

@@ -297,6 +297,20 @@ class OriginTests(SynchronousTestCase):
         self.assertEqual(origin_key(one), origin_key(other))
         self.assertNotEqual(origin_key(one), origin_key(request_of("INVITE", number=7)))
 
+    def test_merged(self) -> None:
+        """A copy that came by another path is merged as long as the first one is there
+        (8.2.2.2).
+        """
+        layer = TransactionLayer()
+        first = InviteServerTransaction(request_of("INVITE"))
+        copy = request_of("INVITE", via="SIP/2.0/UDP other.example;branch=z9hG4bKo")
+        self.assertFalse(layer.is_merged(copy))
+        layer.add_server(first)
+        self.assertTrue(layer.is_merged(copy))
+        self.assertFalse(layer.is_merged(request_of("INVITE", number=7)))
+        layer.remove(first)
+        self.assertFalse(layer.is_merged(copy))
+
     def test_none_of_interest(self) -> None:
         """ACK and CANCEL follow their INVITE, a request in a dialog is not forked, and
         without a From tag nothing tells two requests apart.
