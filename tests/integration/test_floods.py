@@ -15,7 +15,7 @@ from tests.soak.siege import KINDS
 class FloodTests(TestCase):
     """Datagrams, handshakes and connections of strangers, thousands of each."""
 
-    timeout = 120
+    timeout = 300
 
     async def test_floods(self) -> None:
         """Established calls go on and can be ended, memory is bounded, new calls work

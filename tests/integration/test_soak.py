@@ -15,7 +15,7 @@ from tests.soak.caller import Plan
 class SoakTests(TestCase):
     """Some hundred calls with a tenth of all datagrams lost."""
 
-    timeout = 90
+    timeout = 240
 
     def setUp(self) -> None:
         """Skip without Kamailio (fail under CI)."""

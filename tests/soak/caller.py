@@ -175,6 +175,7 @@ class Caller:
             "time": round(self._clock.seconds() - self._started, 3),
             "rss": memory.resident(),
             "objects": memory.tracked(),
+            "blocks": memory.allocated(),
             "invitations": len(inviter.invitations),
             "under_way": self._under_way,
             "placed": self._placed,

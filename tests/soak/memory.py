@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import statistics
+import sys
 from collections.abc import Sequence
 from itertools import combinations
 from pathlib import Path
@@ -20,6 +21,11 @@ def resident() -> int:
 def tracked() -> int:
     """Objects that the garbage collector knows."""
     return len(gc.get_objects())
+
+
+def allocated() -> int:
+    """Blocks of memory that are in use, those of texts and the like as well."""
+    return sys.getallocatedblocks()
 
 
 def slope(times: Sequence[float], values: Sequence[float]) -> float:

@@ -225,7 +225,7 @@ class JudgeTests(SynchronousTestCase):
 
     def test_growth(self) -> None:
         """Memory that grows after the warm-up by one per cent or more."""
-        flat = {"objects": 100, "invitations": 10}
+        flat = {"objects": 100, "blocks": 1000, "invitations": 10}
         samples = [{"time": t, "rss": 1000 + t, **flat} for t in range(10, 40)]
         self.assertEqual(
             self.judged(samples=samples).violations, ["rss grew by 2.83 %"]

@@ -171,7 +171,7 @@ def _judge_memory(
     if not warm:
         return
     times = [one["time"] for one in warm]
-    for name in ("rss", "objects", "invitations"):
+    for name in ("rss", "objects", "blocks", "invitations"):
         values = [one[name] for one in warm]
         grown = memory.growth(times, values)
         verdict.figures[f"{name}, least median most"] = (
