@@ -80,7 +80,7 @@ class OursTests(TalkCase):
         self.assertEqual(effects[-1], re_invite(3, 4, described(1000, 3)))
 
     def test_an_unreliable_answer_was_not_carried_out(self) -> None:
-        """Only a description in a reliable response is an answer (RFC 6141 3.1): nothing
+        """Only what comes in a reliable response is an answer (RFC 6141 3.1): nothing
         has to be undone after an unreliable one, or a reliable one without.
         """
         for description, rows in ((HOLDING, []), (None, _RELIABLY)):
