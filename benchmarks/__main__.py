@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks import calls, forks, growth, held, latency, memory, text_ratios, tls
+from benchmarks.processes import LostCalls
 from benchmarks.record import Record
 from benchmarks.rows import Row, Settings, table
 
@@ -48,23 +49,29 @@ def main() -> None:
         if name not in MEASUREMENTS:
             parser.error(f"{name!r} is none of {', '.join(MEASUREMENTS)}")
     threshold = options.gc_threshold
+    failed: list[str] = []
     for name in options.what or MEASUREMENTS:
         record = Record(name, options.short)
-        rows = measure(
-            name,
-            Settings(
-                options.short,
-                options.rounds or (1 if options.short else _ROUNDS.get(name, 5)),
-                options.peers,
-                () if threshold is None else ("--gc-threshold", str(threshold)),
-                record.note,
-            ),
+        settings = Settings(
+            options.short,
+            options.rounds or (1 if options.short else _ROUNDS.get(name, 5)),
+            options.peers,
+            () if threshold is None else ("--gc-threshold", str(threshold)),
+            record.note,
         )
+        try:
+            rows = measure(name, settings)
+        except LostCalls as error:
+            print(f"{name}: no figures: {error}")
+            failed.append(name)
+            continue
         record.rows = rows
         if rows:
             print(table(rows), flush=True)
         if options.json is not None:
             record.save(options.json)
+    if failed:
+        raise SystemExit(1)
 
 
 def measure(name: str, settings: Settings) -> list[Row]:

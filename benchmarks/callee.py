@@ -86,8 +86,9 @@ class Callee:
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
-        # Forked calls that the second phone has not left yet, by Call-ID.
-        self._ringing: dict[bytes, tuple[Answer, bytes]] = {}
+        # Forked calls by Call-ID: how to answer them once the second phone has left;
+        # None afterwards.
+        self._ringing: dict[bytes, tuple[Answer, bytes] | None] = {}
 
     def take(
         self, message: bytes, phone: Phone, is_first: bool, answer: Answer
@@ -113,24 +114,32 @@ class Callee:
         self.counts[name] += 1
 
     def _take_invite(self, message: bytes, phone: Phone, answer: Answer) -> None:
+        call_id = _line(message, b"Call-ID")
+        if call_id in self._ringing:
+            # It will hear of it.
+            self._count("repeated")
+            return
         self._count("invites")
         lines = phone.lines(message)
         if not message.startswith(b"INVITE sip:fork"):
             answer(phone.response(b"180 Ringing", lines))
             answer(phone.response(b"200 OK", lines, True))
             return
-        call_id = _line(message, b"Call-ID")
         self._ringing[call_id] = (answer, phone.response(b"200 OK", lines, True))
         extra = self.extra
         answer(phone.response(b"183 Session Progress", lines, True))
         answer(extra.response(b"183 Session Progress", extra.lines(message), True))
 
     def _end_extra(self, call_id: bytes, phone: Phone) -> None:
-        found = self._ringing.pop(call_id, None)
-        if found is None:
+        if call_id not in self._ringing:
             self._count("wrong")
             return
+        found = self._ringing[call_id]
+        if found is None:
+            self._count("repeated")
+            return
         self._count("extra byes")
+        self._ringing[call_id] = None
         answer, ok = found
         answer(ok)
 

@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import argparse
 import gc
+import os
 import tracemalloc
 from collections.abc import Callable
 from functools import partial
 from typing import Any
+
+from twisted.internet.stdio import StandardIO
+from twisted.protocols.basic import LineOnlyReceiver
 
 from benchmarks.callee import NAME
 from benchmarks.floor import HOST, ReadyMadeCaller
@@ -106,6 +110,27 @@ def floor_callers(reactor: Any) -> Callable[[Order], Caller]:
     return make
 
 
+class Orders(LineOnlyReceiver):
+    """Standard input; read by the reactor, so that there is one thread to look at.
+
+    Args:
+        worker: Takes the lines.
+    """
+
+    delimiter = b"\n"
+
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
+
+    def lineReceived(self, line: bytes) -> None:
+        """One order."""
+        self._worker.take(line.decode())
+
+    def connectionLost(self, reason: object = None) -> None:
+        """Not in order: that would wait for the timers of all those calls."""
+        os._exit(0)
+
+
 def main() -> None:
     """Take orders until standard input ends."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.caller")
@@ -128,8 +153,11 @@ def main() -> None:
     if options.trace_memory:
         tracemalloc.start()
     worker = Worker(make, reactor.callLater)
-    worker.listen(reactor.callFromThread)
-    reactor.run()
+    with open(os.devnull, "wb") as nothing:
+        StandardIO(  # type: ignore[call-arg]  # mypy knows the one for Windows
+            Orders(worker), stdout=nothing.fileno(), reactor=reactor
+        )
+        reactor.run()
 
 
 if __name__ == "__main__":

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from functools import partial
 
 from benchmarks.orders import Order, Reply
 from benchmarks.peers import PEERS, installed
-from benchmarks.processes import CallerProcess, has_sipp, sipp_callee
+from benchmarks.processes import CallerProcess, has_sipp, sipp_callee, until_right
 from benchmarks.rounds import ratio
 from benchmarks.rows import Row, Settings
 
@@ -46,7 +47,7 @@ def measure(settings: Settings) -> Iterator[Row]:
         for turn in range(settings.rounds):
             shuffle(kinds)
             for kind in kinds:
-                reply = dial(kind, settings, count, window)
+                reply = until_right(partial(dial, kind, settings, count, window))
                 settings.note(f"calls, window {window}", kind, turn, reply)
                 rounds[kind].append(reply)
         yield from rows_of(window, rounds, peers)

@@ -8,9 +8,10 @@ one has. The callee counts what arrived where it should.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 from benchmarks.orders import Order, Reply
-from benchmarks.processes import CalleeProcess, CallerProcess, LostCalls
+from benchmarks.processes import CalleeProcess, CallerProcess, LostCalls, until_right
 from benchmarks.rounds import ratio
 from benchmarks.rows import Row, Settings
 
@@ -24,7 +25,7 @@ def measure(settings: Settings) -> Iterator[Row]:
     rounds: dict[str, list[Reply]] = {"plain": [], "fork": []}
     for turn in range(settings.rounds):
         for user in sorted(rounds, reverse=bool(turn % 2)):
-            reply = dial(settings, user, count)
+            reply = until_right(partial(dial, settings, user, count))
             settings.note("forks", user, turn, reply)
             rounds[user].append(reply)
     speeds, costs = (

@@ -20,7 +20,8 @@ _GOAL = 1.15
 def measure(settings: Settings) -> Iterator[Row]:
     """The dearest of these compared with the cheapest, and each with the fewest."""
     numbers = (10, 200, 1000) if settings.is_short else (10, 1000, 10_000, 30_000)
-    count = 300 if settings.is_short else 2000
+    # Enough that each turn has its share of full collections of garbage.
+    count = 300 if settings.is_short else 10_000
     options = ("--t1", str(settings.t1), *settings.options)
     rounds: dict[int, list[float]] = {number: [] for number in numbers}
     with ExitStack() as stack:

@@ -125,6 +125,7 @@ class Turn:
     def ended(self) -> None:
         """The BYE of a call was answered, or the call stands as it should."""
         self._ended += 1
+        self._last = time.perf_counter()
         if self._ended + self._failed >= self.order.calls:
             self._finish()
         else:
@@ -171,7 +172,8 @@ class Turn:
         if self._is_done:
             return
         self._is_done = True
-        seconds = time.perf_counter() - self._start
+        # Not the time for which what is lost was waited for.
+        seconds = self._last - self._start
         cpu = _cpu_seconds() - self._cpu
         reply = {
             "calls": self._ended,
@@ -179,7 +181,7 @@ class Turn:
             "lost": self.order.calls - self._ended - self._failed,
             "seconds": seconds,
             "cpu_seconds": cpu,
-            "calls_per_second": self._ended / seconds,
+            "calls_per_second": self._ended / seconds if seconds else 0.0,
             "cpu_ms_per_call": 1000 * cpu / max(1, self._ended),
         }
         if self._problem:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from benchmarks.forks import check
 from benchmarks.orders import Order, Reply
-from benchmarks.processes import CalleeProcess, CallerProcess, LostCalls
+from benchmarks.processes import CalleeProcess, CallerProcess, LostCalls, until_right
 from benchmarks.rounds import ratio
 from benchmarks.rows import Row, Settings
 
@@ -22,7 +23,7 @@ def measure(settings: Settings) -> Iterator[Row]:
     rounds: dict[str, list[Reply]] = {"tcp": [], "tls": []}
     for turn in range(settings.rounds):
         for transport in sorted(rounds, reverse=bool(turn % 2)):
-            reply = dial(settings, transport, count)
+            reply = until_right(partial(dial, settings, transport, count))
             settings.note("tls", transport, turn, reply)
             rounds[transport].append(reply)
     speeds, costs = (

@@ -53,6 +53,7 @@ class Attempt:
     """
 
     __slots__ = (
+        "_has_success",
         "_is_resolved",
         "_outbox",
         "_set",
@@ -73,6 +74,7 @@ class Attempt:
         self.has_failed = False
         self.is_hung_up = False
         self.is_over = False
+        self._has_success = False
         self._is_resolved = False
 
     @property
@@ -99,6 +101,11 @@ class Attempt:
             self._outbox.stop_timer(DialogTimer.ANSWER)
             self._outbox.stop_timer(DialogTimer.CANCEL)
             self._linger()
+        elif not self._has_success and not self.is_over:
+            # It has failed before; "64*T1 seconds after the reception of the first 2xx
+            # response" (13.2.2.4) begin now.
+            self._linger()
+        self._has_success = True
 
     def reject(self, response: Response) -> None:
         """A final response of 300 to 699 came."""
@@ -193,7 +200,11 @@ class Attempt:
         self._outbox.emit(FailInvite(error, response))
 
     def be_over(self, error: SipError) -> None:
-        """All calls of this INVITE are over; a 2xx of it may still come."""
+        """All calls of this INVITE are over; a 2xx of it may still come.
+
+        How long is known to whoever has kept it.
+        """
+        self._has_success = True
         self.phase = Phase.COMPLETED
         self.closing = error
         self.has_failed = True

@@ -16,10 +16,13 @@ than one space between subfields and empty lines at the end do no harm.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field
+from functools import lru_cache
 
 from sipuac.errors import LocalProtocolError, ParseError
+from sipuac.sdp.attributes import attributes_of
 from sipuac.sdp.fields import (
     Attribute,
     Connection,
@@ -39,6 +42,12 @@ _SESSION_LETTERS = frozenset("vosiuepcbtrzka")
 _MEDIA_LETTERS = frozenset("micbka")
 _ONCE_IN_SESSION = "vosiuck"
 _ONCE_IN_MEDIA = "ik"
+
+# Characters of an m= line whose tokens are remembered as right.
+_MAX_KEPT = 256
+
+# Lines with their ends as they should be, which most descriptions have.
+_PLAIN = re.compile(r"(?:[^\r\n]=[^\r\n]*\r\n)+")
 
 
 @value(frozen=True, slots=True)
@@ -264,6 +273,10 @@ def _decoded(source: bytes | str, limits: Limits) -> str:
 
 def _split(text: str, limits: Limits) -> list[str]:
     """The lines without their ends, each checked to be `<letter>=...`."""
+    if _PLAIN.fullmatch(text) and text.startswith("v=0\r"):
+        lines = text[:-2].split("\r\n")
+        if len(lines) <= limits.max_lines:
+            return lines
     # RFC 8866 5: "parsers SHOULD be tolerant and also accept lines terminated with a
     # single newline character".
     lines = [line.removesuffix("\r") for line in text.split("\n")]
@@ -287,7 +300,7 @@ def _built(
     text: str, session: tuple[str, ...], streams: Sequence[tuple[str, ...]]
 ) -> SessionDescription:
     """The description of lines that are already taken apart."""
-    _check_letters(session, _SESSION_LETTERS, _ONCE_IN_SESSION, "session")
+    _check_letters(_letters(session), _SESSION_LETTERS, _ONCE_IN_SESSION, "session")
     by_letter: dict[str, list[str]] = {letter: [] for letter in "osct"}
     for line in session:
         by_letter.setdefault(line[0], []).append(line[2:])
@@ -295,8 +308,8 @@ def _built(
         if not by_letter[letter]:
             raise ParseError(f"SDP without {letter}=")
     connection = Connection.parse(by_letter["c"][0]) if by_letter["c"] else None
-    attributes = _attributes(session)
-    direction = _direction(attributes) or Direction.SENDRECV
+    attributes = attributes_of(session)
+    direction = attributes.direction or Direction.SENDRECV
     return SessionDescription(
         text=text,
         session_lines=session,
@@ -304,7 +317,7 @@ def _built(
         name=by_letter["s"][0],
         connection=connection,
         times=tuple(Time.parse(value) for value in by_letter["t"]),
-        attributes=attributes,
+        attributes=attributes.all,
         media=tuple(_stream(lines, connection, direction) for lines in streams),
     )
 
@@ -313,22 +326,20 @@ def _stream(
     lines: tuple[str, ...], connection: Connection | None, direction: Direction
 ) -> MediaDescription:
     """One stream, which takes from the session what it does not say itself."""
-    _check_letters(lines, _MEDIA_LETTERS, _ONCE_IN_MEDIA, "media")
+    _check_letters(_letters(lines), _MEDIA_LETTERS, _ONCE_IN_MEDIA, "media")
     parts = subfields(lines[0][2:])
     if len(parts) < 4:
         raise ParseError(f"m= has {len(parts)} subfields instead of 4 or more")
     media, port_text, protocol, *formats = parts
-    for token in (media, *protocol.split("/"), *formats):
-        if not is_token(token):
-            raise ParseError(f"m= with {token[:60]!r}, which is not a token")
+    check_tokens = _check_tokens if len(lines[0]) <= _MAX_KEPT else _look_at_tokens
+    check_tokens(media, protocol, tuple(formats))
     port, slash, count = port_text.partition("/")
     connections = [Connection.parse(line[2:]) for line in lines if line[0] == "c"]
     if connections:
         connection = connections[0]
     if connection is None:
         raise ParseError(f"no c= for the {media} stream (RFC 8866 5.7)", 488)
-    attributes = _attributes(lines)
-    encodings, parameters = _formats(attributes)
+    attributes = attributes_of(lines)
     return MediaDescription(
         lines=lines,
         media=media,
@@ -337,20 +348,34 @@ def _stream(
         protocol=protocol,
         formats=tuple(formats),
         connection=connection,
-        direction=_direction(attributes) or direction,
-        attributes=attributes,
-        encodings=encodings,
-        parameters=parameters,
+        direction=attributes.direction or direction,
+        attributes=attributes.all,
+        encodings=attributes.encodings,
+        parameters=attributes.parameters,
     )
 
 
+def _look_at_tokens(media: str, protocol: str, formats: tuple[str, ...]) -> None:
+    for token in (media, *protocol.split("/"), *formats):
+        if not is_token(token):
+            raise ParseError(f"m= with {token[:60]!r}, which is not a token")
+
+
+_check_tokens = lru_cache(maxsize=256)(_look_at_tokens)
+
+
+def _letters(lines: Sequence[str]) -> str:
+    return "".join([line[0] for line in lines])
+
+
+# Descriptions of the same phones have the same letters; the longer ones are others.
+@lru_cache(maxsize=256)
 def _check_letters(
-    lines: Sequence[str], allowed: frozenset[str], once: str, section: str
+    letters: str, allowed: frozenset[str], once: str, section: str
 ) -> None:
     """Refuse unknown letters, misplaced ones and repeated ones (section 5)."""
     seen: set[str] = set()
-    for line in lines:
-        letter = line[0]
+    for letter in letters:
         if letter not in allowed:
             # "An SDP parser MUST completely ignore or reject any session description
             # that contains a type letter that it does not understand."
@@ -358,33 +383,3 @@ def _check_letters(
         if letter in seen and letter in once:
             raise ParseError(f"more than one {letter}= in a {section} description")
         seen.add(letter)
-
-
-def _attributes(lines: Sequence[str]) -> tuple[Attribute, ...]:
-    return tuple(Attribute.parse(line[2:]) for line in lines if line[0] == "a")
-
-
-def _direction(attributes: Sequence[Attribute]) -> Direction | None:
-    """The first direction among the attributes, None where there is none."""
-    for attribute in attributes:
-        if attribute.value is None and attribute.name in Direction._value2member_map_:
-            return Direction(attribute.name)
-    return None
-
-
-def _formats(
-    attributes: Sequence[Attribute],
-) -> tuple[dict[str, Encoding], dict[str, str]]:
-    """What rtpmap and fmtp say of the formats; unreadable ones say nothing."""
-    encodings: dict[str, Encoding] = {}
-    parameters: dict[str, str] = {}
-    for attribute in attributes:
-        format, _, rest = (attribute.value or "").partition(" ")
-        if attribute.name == "fmtp":
-            parameters.setdefault(format, rest.strip(" "))
-        elif attribute.name == "rtpmap":
-            try:
-                encodings.setdefault(format, Encoding.parse(rest.strip(" ")))
-            except ParseError:
-                continue  # as an attribute that is not understood (5.13)
-    return encodings, parameters

@@ -215,6 +215,8 @@ class Time:
         Raises:
             ParseError: It is not two numbers.
         """
+        if text == "0 0":
+            return _UNBOUNDED
         parts = subfields(text)
         if len(parts) != 2:
             raise ParseError(f"t= has {len(parts)} subfields instead of 2")
@@ -222,6 +224,10 @@ class Time:
 
     def __str__(self) -> str:
         return f"{self.start} {self.stop}"
+
+
+# What nearly every call says, and needs no copy of its own.
+_UNBOUNDED = Time(0, 0)
 
 
 @value(frozen=True, slots=True)

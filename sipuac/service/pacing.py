@@ -28,8 +28,16 @@ INTERVAL = 0.5
 #: repeats what was not answered (RFC 3261 section 17.1.1.1).
 MAX_LAG = 0.5
 
-#: New calls a second that are let go however bad it looks.
-MIN_RATE = 1.0
+#: New calls a second that are let go however bad it looks: so few are not what makes it
+#: bad.
+MIN_RATE = 10.0
+
+# Looks in a row that come so late before it counts: one may be the garbage collector
+# at work, or the application.
+_LATE_LOOKS = 2
+
+# Looks whose fastest is what we have done; the one that is late has seen little.
+_REMEMBERED = 4
 
 #: Calls that may wait for their turn.
 MAX_WAITING = 1_000
@@ -96,6 +104,8 @@ class Pacer:
         self._releasing: IDelayedCall | None = None
         self._watch = _Watch(clock, self._look)
         self._let_go = 0
+        self._late_looks = 0
+        self._speeds: deque[float] = deque(maxlen=_REMEMBERED)
         self._seen_lost: int | None = None
         # While the rate is reduced: to what, the rate that was too much, and how many
         # looks ago.
@@ -181,9 +191,11 @@ class Pacer:
         self._seen_lost = lost
         is_losing = lost is not None and seen is not None and lost > seen
         self._age += 1
-        if is_losing or lag > MAX_LAG:
+        self._speeds.append(let_go / seconds)
+        self._late_looks = self._late_looks + 1 if lag > MAX_LAG else 0
+        if is_losing or self._late_looks >= _LATE_LOOKS:
             if self._reduced is None or self._age > _PATIENCE:
-                self._reduce(let_go / seconds, "datagrams" if is_losing else "time")
+                self._reduce(max(self._speeds), "datagrams" if is_losing else "time")
         elif self._reduced is not None:
             self._reduced += self._too_much * _GAIN
             if self._reduced > self._too_much * _RELIEF:
@@ -191,9 +203,8 @@ class Pacer:
         return bool(let_go or self._waiting or self._reduced is not None)
 
     def _reduce(self, achieved: float, losing: str) -> None:
-        """Halve what was too much: the limit where there is one, else what we did."""
-        too_much = achieved if self._limit is None else min(achieved, self._limit)
-        self._too_much = max(too_much, MIN_RATE)
+        """Halve what was too much: the calls that have left in a second."""
+        self._too_much = max(achieved, MIN_RATE)
         self._reduced = max(self._too_much / 2, MIN_RATE)
         self._age = 0
         self._reductions += 1

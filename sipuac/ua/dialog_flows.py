@@ -113,6 +113,11 @@ class DialogFlows:
         if kept is not None and not kept.is_waiting:
             self._send_kept_ack(branch, kept, refused)
 
+    @property
+    def has_acks(self) -> bool:
+        """Whether any 2xx was acknowledged so far."""
+        return bool(self._acks)
+
     def has_ack(self, branch: str) -> bool:
         """Whether the 2xx of the initial INVITE was acknowledged in this branch."""
         return (branch, None) in self._acks

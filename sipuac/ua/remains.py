@@ -159,6 +159,13 @@ class Remains:
         if self._flows.has_ack(tag):
             self._flows.repeat_ack(tag, self._ack_refused)
         elif not self._is_over:
+            if not self._flows.has_acks:
+                # "64*T1 seconds after the reception of the first 2xx response" begin
+                # now: it had failed before.
+                self._timer.stop()
+                self._timer = self._endpoint.start_timer(
+                    self._options.linger, self._time_is_over
+                )
             driver = self._driver or self._wake()
             driver.late_success(response)
 

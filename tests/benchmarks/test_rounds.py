@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 from twisted.trial.unittest import SynchronousTestCase
 
 from benchmarks.calls import rows_of
+from benchmarks.flame import shares
 from benchmarks.forks import check
 from benchmarks.orders import Order, Reply, Turn
 from benchmarks.page import BEGIN, END, goals, page
@@ -198,6 +199,23 @@ class PageTests(SynchronousTestCase):
                 ["calls,", "against", "floor", "≥", "0.25", "0.50", "calls"],
                 ["dialog", "≤", "6", "KiB", "7.00", "KiB", "(missed)", "memory"],
             ],
+        )
+
+
+class ShareTests(SynchronousTestCase):
+    """Who takes the time."""
+
+    def test_shares(self) -> None:
+        """The last frame of a stack is the one whose time it was."""
+        stacks = [
+            "main (benchmarks/caller.py:1);go (sipuac/ua/endpoint.py:2) 30",
+            "main (benchmarks/caller.py:1);run (twisted/internet/base.py:3) 10",
+            "go (/usr/lib/sipuac/ua/inviter.py:2) 40",
+            "main (benchmarks/caller.py:1);<lambda> (<string>:3) 20",
+        ]
+        self.assertEqual(
+            shares(stacks),
+            [("sipuac/ua", 0.7), ("all else", 0.2), ("twisted/internet", 0.1)],
         )
 
 

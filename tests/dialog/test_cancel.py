@@ -194,7 +194,8 @@ class CancelTests(DialogCase):
             ],
         )
         late = self.receive(200, port=2000)[1]
-        self.assertEqual(late, [ack(), bye("a", 1, NOT_WANTED)])
+        lingering = StartTimer(DialogTimer.LINGER, LINGER)
+        self.assertEqual(late, [lingering, ack(), bye("a", 1, NOT_WANTED)])
 
     def test_nobody_ever_answered(self) -> None:
         """Without any response timer B ends it, and it was cancelled all the same."""

@@ -80,7 +80,7 @@ class OursTests(TalkCase):
         self.assertEqual(effects[-1], re_invite(3, 4, described(1000, 3)))
 
     def test_an_unreliable_answer_was_not_carried_out(self) -> None:
-        """Only a description in a reliable response is an answer (6141-3.1-a): nothing
+        """Only what comes in a reliable response is an answer (RFC 6141 3.1): nothing
         has to be undone after an unreliable one, or a reliable one without.
         """
         for description, rows in ((HOLDING, []), (None, _RELIABLY)):
@@ -118,7 +118,7 @@ class OursTests(TalkCase):
 
     def test_challenged_after_a_reliable_response(self) -> None:
         """The numbers of reliable responses begin anew with another transaction
-        (3262-3-b).
+        (RFC 3262 section 3).
         """
         self.ask()
         (sent,) = self.of_kind(self.offered(1002), SendReInvite)
@@ -256,7 +256,7 @@ class TheirsTests(TalkCase):
 
     def test_cancel_of_nothing(self) -> None:
         """CANCEL of an INVITE that is answered, or of nobody's, changes nothing
-        (3261-9.2-b).
+        (RFC 3261 section 9.2).
         """
         request = self.comes("INVITE", 1, NEW)[0]
         rows = [("CSeq", "1 CANCEL") if n == "CSeq" else (n, v)

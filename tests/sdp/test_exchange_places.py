@@ -203,7 +203,7 @@ class PlaceTests(SynchronousTestCase):
 
     def test_who_may_offer(self) -> None:
         """One offer at a time: not "if it has already made an offer that has not been
-        answered" (3264-4-a), and in an open INVITE by UPDATE when its own exchange is
+        answered" (RFC 3264 4), and in an open INVITE by UPDATE when its own exchange is
         complete (6337-2.2-a).
         """
         may_update = [place for place in _OPEN if self.may(place, sent(UPDATE, D))]

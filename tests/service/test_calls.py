@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 
 from sipuac.errors import LocalProtocolError, TooManyCalls, TransportFailed
 from sipuac.service.calls import CallRecord, Calls
@@ -178,6 +178,13 @@ class CallsTests(CallTestCase):
         self.settle()
         calls.place(TARGET).hang_up()
         self.settle()
+
+    def test_too_many_wait_for_their_turn(self) -> None:
+        """A call that finds no room to wait is refused, and leaves no record."""
+        refused = TooManyCalls("2 calls wait already")
+        calls = Calls(lambda *arguments, **options: fail(refused), self.clock)
+        self.assertRaises(TooManyCalls, calls.place, TARGET)
+        self.assertEqual((len(calls), calls.active_count), (0, 0))
 
 
 class AttemptTests(CallTestCase):

@@ -69,6 +69,25 @@ class RemainsTests(PeerTestCase):
         self.advance(40)
         self.assert_nothing_left()
 
+    def test_a_2xx_after_the_failure(self) -> None:
+        """From the first 2xx on 64*T1 are waited for others (3261-13.2.2.4-g)."""
+        call = self.invite()
+        invite = self.peer.last("INVITE")
+        self.peer.answer(invite, 486, "a")
+        self.advance(30)
+        self.assertEqual(self.inviter.invitations, [])
+        del call
+        for tag, seconds in (("b", 30.0), ("c", 4.0), ("d", 0.0)):
+            self.peer.answer(invite, 200, tag, sdp=True)
+            self.advance()
+            last = self.peer.last("BYE")
+            if last.to_tag == tag:
+                self.peer.answer(last, 200)
+            self.advance(seconds)
+        tags = [ack.to_tag for ack in self.peer.requests("ACK")]
+        self.assertEqual(tags, ["a", "b", "c"])
+        self.assert_nothing_left()
+
     def test_a_repeated_2xx(self) -> None:
         """Each retransmission of the 2xx gets the same ACK (3261-13.2.2.4-j)."""
         self.over()

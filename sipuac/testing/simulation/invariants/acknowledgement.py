@@ -46,7 +46,8 @@ class Acknowledgement(Invariant):
         key = (message.call_id, message.to_tag, message.number)
         is_remembered = self._is_remembered(facts, key)
         known_since = self._ended.get(message.branch, facts.sent_at)
-        if is_remembered:
+        is_in_time = not facts.is_initial and now - facts.sent_at < LIMIT - TOLERANCE
+        if is_remembered or is_in_time:
             self._ended.setdefault(message.branch, now)
         if message.status >= 300:
             return
