@@ -5,7 +5,9 @@
 - *parse, check*: the same of a message that was checked, as the transport does before
   it hands one up.
 - *parse, full*: Via, From, To, Contact, Record-Route, Route, CSeq and the Request-URI
-  as objects, all other fields by name.
+  as objects, all other fields by name. Objects are checked, but split into their parts
+  when somebody asks for one.
+- *parse, split*: the same, and all of them are split.
 - *render*: an INVITE with 12 header fields and a session description.
 
 The floor of parsing is `split` and a dictionary, which knows neither folding nor
@@ -57,19 +59,37 @@ def check_and_route(messages: list[bytes]) -> int:
 def full(messages: list[bytes]) -> int:
     """Read all that the user agent may ask for; how many messages."""
     for octets in messages:
+        _full_of(parse_message(octets))
+    return len(messages)
+
+
+def _full_of(message: Message) -> None:
+    _ = message.cseq
+    _ = message.vias
+    _ = message.from_
+    _ = message.to
+    _ = message.contacts
+    _ = message.record_routes
+    _ = message.routes
+    if isinstance(message, Request):
+        _ = message.uri
+    for name in message.header_names():
+        if name not in _TYPED:
+            message.get(name)
+
+
+def split(messages: list[bytes]) -> int:
+    """Read all, and the parts of each; how many messages."""
+    for octets in messages:
         message = parse_message(octets)
-        _route_of(message)
-        _ = message.vias
-        _ = message.from_
-        _ = message.to
-        _ = message.contacts
-        _ = message.record_routes
-        _ = message.routes
-        if isinstance(message, Request):
-            _ = message.uri
-        for name, _value in message.header_items():
-            if name not in _TYPED:
-                message.get(name)
+        _full_of(message)
+        for via in message.vias:
+            _ = via.branch
+        _ = message.from_.tag
+        _ = message.to.tag
+        for addresses in (message.contacts, message.record_routes, message.routes):
+            for address in addresses:
+                _ = address.uri
     return len(messages)
 
 

@@ -204,11 +204,11 @@ class PeerModifications:
                 return modification
         return None
 
-    def answer_made(self, branch: Branch, answer: SessionDescription) -> bool:
-        """The media has answered the peer's offer; whether it was for us."""
+    def answer_made(self, branch: Branch, answer: SessionDescription) -> None:
+        """The media has answered the peer's offer, if it was asked to."""
         modification = self._working(branch)
         if modification is None or modification.offer is None:
-            return False
+            return
         self._outbox.stop_timer(media_timer(branch.tag))
         request = modification.request
         is_update = request.method == "UPDATE"
@@ -218,29 +218,27 @@ class PeerModifications:
             branch.exchange.sent(carrier, answer)
         except NegotiationError as error:
             self._refuse(branch, modification, str(error), 488)
-            return True
+            return
         self._accept(branch, modification, answer)
         if is_update:
             branch.under_way.peer_update = None
         tell(self._outbox, branch, modification.before, "remote", request.method)
         self._set.modifications.go_on(branch)
-        return True
 
-    def offer_made(self, branch: Branch, offer: SessionDescription) -> bool:
+    def offer_made(self, branch: Branch, offer: SessionDescription) -> None:
         """The media has made the offer of an answer to an INVITE without one."""
         modification = self._working(branch)
         if modification is None or modification.offer is not None:
-            return False
+            return
         self._outbox.stop_timer(media_timer(branch.tag))
         try:
             offer = next_description(branch, offer)
             branch.exchange.sent(Carrier.FINAL, offer)
         except NegotiationError as error:
             self._refuse(branch, modification, str(error), 488)
-            return True
+            return
         modification.own_offer = offer
         self._accept(branch, modification, offer)
-        return True
 
     def _accept(
         self,
@@ -278,8 +276,8 @@ class PeerModifications:
 
     def media_refused(
         self, branch: Branch, message: str, *, is_late: bool = False
-    ) -> bool:
-        """The media has refused, or was too slow; whether it was ours to hear."""
+    ) -> None:
+        """The media has refused, or was too slow."""
         self._outbox.stop_timer(media_timer(branch.tag))
         modification = self._working(branch)
         if modification is not None:
@@ -287,12 +285,10 @@ class PeerModifications:
             # RFC 3311 5.2: 504 where an UPDATE cannot be answered promptly.
             status = 504 if is_update and is_late else 488
             self._refuse(branch, modification, message, status)
-            return True
+            return
         modification = branch.under_way.peer_invite
-        if modification is None or modification.stage is not PeerStage.APPLYING:
-            return False
-        self._disagree(branch, f"the media refused the answer: {message}")
-        return True
+        if modification is not None and modification.stage is PeerStage.APPLYING:
+            self._disagree(branch, f"the media refused the answer: {message}")
 
     # Ends
 

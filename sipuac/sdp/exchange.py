@@ -23,8 +23,7 @@ from sipuac.sdp.patterns import (
 )
 from sipuac.values import value
 
-_FROM_INVITER = frozenset({Carrier.INVITE, Carrier.ACK, Carrier.PRACK})
-_OF_UPDATE = frozenset({Carrier.UPDATE, Carrier.UPDATE_OK})
+_FROM_INVITER = frozenset({Carrier.ACK, Carrier.PRACK})
 _REFUSABLE = {Carrier.INVITE: Event.INVITE, Carrier.UPDATE: Event.UPDATE_SDP}
 
 
@@ -193,7 +192,7 @@ class Exchange:
         """Refuse a message from the side that cannot send it now."""
         if carrier in (Carrier.INVITE, Carrier.UPDATE):
             return
-        if carrier in _OF_UPDATE:
+        if carrier is Carrier.UPDATE_OK:
             is_ours = not self._is_updater
         else:
             is_ours = self._is_inviter is (carrier in _FROM_INVITER)

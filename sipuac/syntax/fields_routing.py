@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from sipuac.errors import ParseError
-from sipuac.syntax.hosts import HOST, bracketed, read_host, read_port
+from sipuac.syntax.hosts import (
+    HOST,
+    HOST_AND_PORT,
+    bracketed,
+    read_host,
+    read_host_and_port,
+    read_port,
+)
 from sipuac.syntax.lexical import (
     PLAIN_PARAMETERS,
     QUOTED_STRING,
@@ -30,7 +38,7 @@ from sipuac.syntax.uri import (
     parse_uri,
     split_usual_parameters,
 )
-from sipuac.syntax.values import value
+from sipuac.syntax.values import Late, value
 
 _VIA = re.compile(
     rf"[Ss][Ii][Pp][ \t]*+/[ \t]*+2\.0[ \t]*+/[ \t]*+({TOKEN})[ \t]++({HOST})"
@@ -38,9 +46,7 @@ _VIA = re.compile(
     re.DOTALL,
 )
 # How nearly all are written; what this does not match may still be a Via.
-_PLAIN_VIA = re.compile(
-    rf"SIP/2\.0/([A-Z]++) ({HOST})(?::([0-9]{{1,5}}+))?+({PLAIN_PARAMETERS})"
-)
+_PLAIN_VIA = re.compile(rf"SIP/2\.0/([A-Z]++) ({HOST_AND_PORT})({PLAIN_PARAMETERS})")
 # An unquoted display name should be tokens; other printable text is met and harmless.
 _NAME_ADDRESS = re.compile(
     rf"(?:({QUOTED_STRING})[ \t]*+|([^\x00-\x08\x0A-\x1F\x7F\"\\,;<>]*+))"
@@ -54,6 +60,9 @@ _PLAIN_ADDRESS = re.compile(
     rf"<{PLAIN_SIP_URI}>({PLAIN_PARAMETERS})"
 )
 _ADDRESS = re.compile(r'([^\x00-\x20\x7F,;?<>"]++)[ \t]*+(;.*)?', re.DOTALL)
+# Makes one without `__init__`.
+_new = object.__new__
+
 _QVALUE = re.compile(r"0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?")
 
 _DEFAULT_PORTS = {"TLS": 5061, "WSS": 443, "WS": 80}
@@ -63,7 +72,7 @@ _MALFORMED_EXPIRES = 3600
 
 
 @value(frozen=True, slots=True)
-class Via:
+class Via(Late):
     """One hop of the path a request took (RFC 3261 section 20.42).
 
     Attributes:
@@ -85,15 +94,13 @@ class Via:
         Raises:
             ParseError: It is not what the grammar says, or not of SIP/2.0.
         """
-        parts = _PLAIN_VIA.fullmatch(text)
-        if parts is not None:
-            transport, host, port, parameters = parts.groups()
-            return cls(
-                transport,
-                read_host(host),
-                None if port is None else read_port(port),
-                split_parameters(parameters) if parameters else (),
-            )
+        match = _PLAIN_VIA.fullmatch(text)
+        if match is not None:
+            read_host_and_port(match[2])
+            via = _new(cls)
+            # mypy does not see the slots of a base.
+            via._match = match  # type: ignore[misc]
+            return via
         parts = _VIA.fullmatch(text)
         if parts is None:
             raise ParseError(f"unreadable Via: {text[:80]!r}")
@@ -103,6 +110,15 @@ class Via:
             read_host(host),
             None if port is None else read_port(port),
             parse_parameters(parameters) if parameters else (),
+        )
+
+    def _split(self, match: re.Match[str]) -> None:
+        transport, sent_by, parameters = match.groups()
+        Via.__init__(
+            self,
+            transport,
+            *read_host_and_port(sent_by),
+            split_parameters(parameters) if parameters else (),
         )
 
     def __str__(self) -> str:
@@ -174,7 +190,7 @@ class Via:
 
 
 @value(frozen=True, slots=True)
-class NameAddress:
+class NameAddress(Late):
     """A URI with a display name and parameters: From, To, Contact, Route and others.
 
     Attributes:
@@ -197,31 +213,13 @@ class NameAddress:
         Raises:
             ParseError: It is not what the grammar says.
         """
-        parts = _PLAIN_ADDRESS.fullmatch(text)
-        if parts is not None:
-            (
-                quoted,
-                plain,
-                scheme,
-                user,
-                password,
-                host,
-                port,
-                uri_parameters,
-                section,
-            ) = parts.groups()
-            return cls(
-                plain.strip(WHITE_SPACE) or None if quoted is None else quoted,
-                SipUri(
-                    scheme,
-                    user,
-                    password,
-                    read_host(host),
-                    None if port is None else read_port(port),
-                    split_usual_parameters(uri_parameters) if uri_parameters else (),
-                ),
-                split_parameters(section) if section else (),
-            )
+        match = _PLAIN_ADDRESS.fullmatch(text)
+        if match is not None:
+            read_host_and_port(match[6])
+            address = _new(cls)
+            # mypy does not see the slots of a base.
+            address._match = match  # type: ignore[misc]
+            return address
         display_name: str | None = None
         parts = _NAME_ADDRESS.fullmatch(text)
         if parts is not None:
@@ -239,6 +237,21 @@ class NameAddress:
             display_name,
             parse_uri(uri),
             parse_parameters(parameters) if parameters else (),
+        )
+
+    def _split(self, match: re.Match[str]) -> None:
+        quoted, plain, scheme, user, password, place, of_uri, of_field = match.groups()
+        NameAddress.__init__(
+            self,
+            plain.strip(WHITE_SPACE) or None if quoted is None else quoted,
+            SipUri(
+                scheme,
+                user,
+                password,
+                *read_host_and_port(place),
+                split_usual_parameters(of_uri) if of_uri else (),
+            ),
+            split_parameters(of_field) if of_field else (),
         )
 
     def __str__(self) -> str:
@@ -290,3 +303,15 @@ class NameAddress:
             return parse_seconds(text, "expires")
         except ParseError:
             return _MALFORMED_EXPIRES
+
+
+def read_route(text: str) -> NameAddress:
+    """One value of a Route or Record-Route field, as `NameAddress.parse` reads it.
+
+    Those of a network are few and come again with each message of a call, so that some
+    are kept, unless they are long.
+    """
+    return _read_short_route(text) if len(text) < 100 else NameAddress.parse(text)
+
+
+_read_short_route = lru_cache(maxsize=256)(NameAddress.parse)

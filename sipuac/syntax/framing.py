@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sipuac.errors import ParseError
 from sipuac.syntax.limits import Limits
 from sipuac.syntax.message import Message
-from sipuac.syntax.parser import Head, read_head
+from sipuac.syntax.parser import read_head
 
 _DEFAULT_LIMITS = Limits()
 
@@ -59,8 +59,8 @@ class StreamFramer:
         self._buffer = bytearray()
         # How much of the buffer is known not to hold the end of a head.
         self._searched = 0
-        # The head whose body we wait for.
-        self._head: Head | None = None
+        # The message whose body we wait for.
+        self._head: Message | None = None
         self._body_length = 0
         # Whether the last octets were a single CRLF, already reported as a pong.
         self._was_crlf = False
@@ -135,8 +135,7 @@ class StreamFramer:
                 raise ParseError("the head does not end", 513)
             return
         self._searched = 0
-        head = read_head(buffer[:end], limits)
-        length = head.content_length()
+        head, length = read_head(buffer[:end], limits)
         if length is None:
             raise ParseError("no Content-Length on a stream")
         if length > limits.max_body:
@@ -149,8 +148,7 @@ class StreamFramer:
         head = self._head
         if head is None or len(self._buffer) < self._body_length:
             return None
-        body = bytes(self._buffer[: self._body_length])
-        message = head.message(body)
+        head.body = bytes(self._buffer[: self._body_length])
         del self._buffer[: self._body_length]
         self._head = None
-        return message
+        return head

@@ -12,10 +12,14 @@ from sipuac.syntax.lexical import parse_integer
 #: One host, bracketed where it is an IPv6 address; still to be checked by `read_host`.
 HOST = r"\[[0-9A-Fa-f:.]++\]|[A-Za-z0-9_.\-]++"
 
+#: What holds a host and perhaps a port; still to be checked by `read_host_and_port`.
+HOST_AND_PORT = r"[A-Za-z0-9_.\-:\[\]]++"
+
 #: No name of the DNS is longer (RFC 1035 section 2.3.4), with a final dot.
 MAX_NAME = 255
 
 _NAME = re.compile(r"[A-Za-z0-9_\-]++(?:\.[A-Za-z0-9_\-]++)*+\.?")
+_HOST_AND_PORT = re.compile(rf"({HOST})(?::([0-9]++))?")
 _DIGITS = re.compile(r"[0-9]++")
 
 
@@ -44,6 +48,20 @@ def read_host(text: str) -> str:
         except AddressValueError:
             raise ParseError(f"not an IPv4 address: {text[:80]!r}") from None
     return text
+
+
+# Hosts come with the same ports again and again: one look-up for both.
+@lru_cache(maxsize=4096)
+def read_host_and_port(text: str) -> tuple[str, int | None]:
+    """Host and port, None where there is none.
+
+    Raises:
+        ParseError: It is not a host, perhaps followed by ":" and a port.
+    """
+    parts = _HOST_AND_PORT.fullmatch(text)
+    if parts is None:
+        raise ParseError(f"not a host and port: {text[:80]!r}")
+    return read_host(parts[1]), read_port(parts[2])
 
 
 def _read_ipv6(text: str) -> str:

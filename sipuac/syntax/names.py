@@ -7,8 +7,6 @@ to case (RFC 3261 section 7.3.1).
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 from sipuac.errors import ParseError
 from sipuac.syntax.lexical import is_token
 
@@ -87,23 +85,33 @@ def canonical_name(name: str) -> str:
     return name if known is None else known
 
 
+#: Canonical names by the spellings that came in messages: those of `USUAL_SPELLINGS`
+#: and what `read_name` has learned. One look-up is all that a header line costs, also
+#: for the names that we do not know: those that a network uses are few and come again.
+spellings = dict(USUAL_SPELLINGS)
+
+#: How many names are learned before all of them are forgotten, and how long they may
+#: be: nobody can fill our memory with them.
+_MAX_LEARNED = 1024
+_MAX_LENGTH = 64
+
+
 def read_name(text: str) -> str:
     """The canonical name for what stands before the colon of a received header line.
+
+    It is in `spellings` from then on.
 
     Raises:
         ParseError: That is no token.
     """
-    # The unknown names that a network uses are few and come again. Long ones are not
-    # kept, so that nobody can fill our memory with them.
-    return _read_short_name(text) if len(text) <= 64 else _read_name(text)
-
-
-def _read_name(text: str) -> str:
     # "HCOLON = *( SP / HTAB ) ":" SWS" (RFC 3261 section 25.1).
     name = text.rstrip(" \t")
     if not is_token(name):
         raise ParseError(f"a header field has no name that is a token: {name[:60]!r}")
-    return canonical_name(name)
-
-
-_read_short_name = lru_cache(maxsize=1024)(_read_name)
+    name = canonical_name(name)
+    if len(text) <= _MAX_LENGTH:
+        if len(spellings) >= len(USUAL_SPELLINGS) + _MAX_LEARNED:
+            spellings.clear()
+            spellings.update(USUAL_SPELLINGS)
+        spellings[text] = name
+    return name

@@ -31,12 +31,11 @@ from sipuac.errors import ParseError
 from sipuac.syntax.lexical import WHITE_SPACE, is_token, parse_integer
 from sipuac.syntax.limits import Limits
 from sipuac.syntax.message import Message, Request, Response
-from sipuac.syntax.names import METHODS, USUAL_SPELLINGS, read_name
+from sipuac.syntax.names import METHODS, read_name, spellings
 from sipuac.syntax.salvage import salvage_request
 
 __all__ = [
     "METHODS",
-    "Head",
     "check_received",
     "parse_message",
     "read_head",
@@ -62,51 +61,12 @@ _BARE_NUL = re.compile(r"(?<!\\)(?:\\\\)*+\0")
 #: What a continuation line begins with.
 _FOLDING = (" ", "\t")
 
+_LINE_BREAKS = (b"\r", b"\n")
+
 _DEFAULT_LIMITS = Limits()
 
-
-class Head:
-    """A start line and header rows, without the body that makes them a message.
-
-    Attributes:
-        start: Method and Request-URI, or status and reason phrase.
-        names: Names of the rows: canonical, or as written where they are not known.
-        values: Values of the rows, without surrounding white space.
-    """
-
-    __slots__ = ("names", "start", "values")
-
-    def __init__(
-        self,
-        start: tuple[str, str] | tuple[int, str],
-        names: list[str],
-        values: list[str],
-    ) -> None:
-        self.start = start
-        self.names = names
-        self.values = values
-
-    def content_length(self) -> int | None:
-        """The Content-Length, None where it is absent.
-
-        Raises:
-            ParseError: It is no number, or there are two: whoever reads the other one
-                sees another message.
-        """
-        names = self.names
-        if "Content-Length" not in names:
-            return None
-        index = names.index("Content-Length")
-        if "Content-Length" in names[index + 1 :]:
-            raise ParseError("two Content-Length fields")
-        return parse_integer(self.values[index], "Content-Length")
-
-    def message(self, body: bytes) -> Message:
-        """The message of this head with that body."""
-        first, second = self.start
-        if isinstance(first, int):
-            return Response.from_rows(first, second, self.names, self.values, body)
-        return Request.from_rows(first, second, self.names, self.values, body)
+#: Method and Request-URI, or status and reason phrase.
+StartLine = tuple[str, str] | tuple[int, str]
 
 
 def parse_message(data: bytes, *, limits: Limits = _DEFAULT_LIMITS) -> Message:
@@ -118,86 +78,103 @@ def parse_message(data: bytes, *, limits: Limits = _DEFAULT_LIMITS) -> Message:
     Raises:
         ParseError: There is no well-framed message; `check_received` is not implied.
     """
-    if data[:1] in (b"\r", b"\n"):
+    if data[:1] in _LINE_BREAKS:
         data = data.lstrip(b"\r\n")
-    end = data.find(b"\r\n\r\n")
-    if end < 0:
+    octets, end, body = data.partition(b"\r\n\r\n")
+    if not end:
         raise ParseError("no empty line ends the header fields")
-    head = read_head(data[:end], limits)
-    body = data[end + 4 :]
-    length = head.content_length()
-    if length is not None:
+    message, length = read_head(octets, limits)
+    if length is not None and length != len(body):
         if length > len(body):
             raise ParseError(f"{len(body)} octets of a body of {length}")
-        if length < len(body):
-            body = body[:length]
+        body = body[:length]
     if len(body) > limits.max_body:
         raise ParseError(f"a body of {len(body)} octets", 513)
-    return head.message(body)
+    message.body = body
+    return message
 
 
-def read_head(octets: bytes | bytearray, limits: Limits) -> Head:
+def read_head(octets: bytes | bytearray, limits: Limits) -> tuple[Message, int | None]:
     """Start line and header rows, from octets up to the empty line, without it.
 
+    Returns:
+        The message, still without its body, and its Content-Length, None where that is
+        absent.
+
     Raises:
-        ParseError: They cannot be told apart, are more than the limits allow, or the
-            start line is neither a Request-Line nor a Status-Line of SIP/2.0.
+        ParseError: The rows cannot be told apart, are more than the limits allow, or
+            the start line is neither a Request-Line nor a Status-Line of SIP/2.0; or
+            Content-Length is no number, or there are two: whoever reads the other one
+            sees another message.
     """
     if len(octets) > limits.max_head:
         raise ParseError(f"a head of {len(octets)} octets", 513)
     text = octets.decode("utf-8", "surrogateescape")
     lines = text.split("\r\n")
-    breaks = len(lines) - 1
     # Counting them in the text takes five times as long.
     content = "".join(lines)
     if "\r" in content or "\n" in content:
         raise ParseError("CR or LF alone in the head")
-    if "\0" in text and _BARE_NUL.search(text):
+    if "\0" in content and _BARE_NUL.search(text):
         raise ParseError("NUL in the head")
-    if breaks > limits.max_header_lines:
-        raise ParseError(f"{breaks} rows of header fields", 513)
+    if len(lines) > limits.max_header_lines + 1:
+        raise ParseError(f"{len(lines) - 1} rows of header fields", 513)
     start = _read_start_line(lines[0])
     del lines[0]
+    names, values = _read_rows(lines)
     # Without an argument `strip` is four times as fast, but some control characters and
     # some beyond ASCII would be white space to it.
     if _has_other_space(content):
-        return Head(start, *_read_rows(lines, WHITE_SPACE))
-    return Head(start, *_read_rows(lines, None))
+        values = [value.strip(WHITE_SPACE) for value in values]
+    else:
+        values = [*map(str.strip, values)]
+    length = None
+    if "Content-Length" in names:
+        index = names.index("Content-Length")
+        if "Content-Length" in names[index + 1 :]:
+            raise ParseError("two Content-Length fields")
+        length = parse_integer(values[index], "Content-Length")
+    first, second = start
+    if isinstance(first, int):
+        return Response.from_rows(first, second, names, values, b""), length
+    return Request.from_rows(first, second, names, values, b""), length
 
 
-def _read_rows(
-    lines: list[str], white_space: str | None
-) -> tuple[list[str], list[str]]:
+def _read_rows(lines: list[str]) -> tuple[list[str], list[str]]:
     """Names and values of the rows that the lines behind the start line make.
 
     A row that is continued on the next lines becomes one with single spaces (7.3.1).
 
     Args:
         lines: Lines without their CRLF.
-        white_space: For `str.strip`.
+
+    Returns:
+        Values have the white space that surrounds them still.
     """
     names: list[str] = []
     values: list[str] = []
     # Pieces of those values that are continued, by their index.
     folded: dict[int, list[str]] = {}
-    usual_name = USUAL_SPELLINGS.get
+    known_name = spellings.get
     for line in lines:
-        name, colon, value = line.partition(":")
-        key = usual_name(name)
+        # With the space the values need no stripping, which would copy nearly all.
+        name, colon, value = line.partition(": ")
+        key = known_name(name)
         if key is None:
             if line[:1] in _FOLDING:
                 if not values:
                     raise ParseError("white space where a header field has to begin")
-                pieces = folded.setdefault(len(values) - 1, values[-1:])
-                pieces.append(line.strip(WHITE_SPACE))
+                folded.setdefault(len(values) - 1, values[-1:]).append(line)
                 continue
-            key = read_name(name)
-        if not value and not colon:
+            name, colon, value = line.partition(":")
+            key = known_name(name) or read_name(name)
+        if not colon:
             raise ParseError(f"a header row without colon: {line[:60]!r}")
         names.append(key)
-        values.append(value.strip(white_space))
+        values.append(value)
     for index, pieces in folded.items():
-        values[index] = " ".join(filter(None, pieces))
+        stripped = [piece.strip(WHITE_SPACE) for piece in pieces]
+        values[index] = " ".join(filter(None, stripped))
     return names, values
 
 
@@ -214,7 +191,7 @@ def _has_other_space(text: str) -> bool:
     )
 
 
-def _read_start_line(line: str) -> tuple[str, str] | tuple[int, str]:
+def _read_start_line(line: str) -> StartLine:
     if line[:4] == "SIP/" or line[:4].upper() == "SIP/":
         # Status-Lines are few and come again; long ones are not kept.
         return _read_short_line(line) if len(line) < 64 else _read_status_line(line)

@@ -12,7 +12,14 @@ from urllib.parse import quote as _percent_encode
 from urllib.parse import unquote as _percent_decode
 
 from sipuac.errors import LocalProtocolError, ParseError
-from sipuac.syntax.hosts import HOST, bracketed, is_same_host, read_host, read_port
+from sipuac.syntax.hosts import (
+    HOST,
+    HOST_AND_PORT,
+    bracketed,
+    is_same_host,
+    read_host,
+    read_port,
+)
 from sipuac.syntax.lexical import (
     Parameters,
     find_parameter,
@@ -46,10 +53,10 @@ _SIP_PARTS = re.compile(
     rf"(?:\?({_HEADER_CHARACTERS}++={_HEADER_CHARACTERS}*+"
     rf"(?:&{_HEADER_CHARACTERS}++={_HEADER_CHARACTERS}*+)*+))?"
 )
-#: What nearly all SIP URIs are, without escapes and headers: six groups in the order of
-#: the attributes of `SipUri`.
+#: What nearly all SIP URIs are, without escapes and headers: groups in the order of the
+#: attributes of `SipUri`, but that one holds host and port.
 PLAIN_SIP_URI = (
-    rf"(sips?):(?:({_USER})(?::({_PASSWORD}))?@)?({HOST})(?::([0-9]{{1,5}}+))?"
+    rf"(sips?):(?:({_USER})(?::({_PASSWORD}))?@)?({HOST_AND_PORT})"
     rf"((?:;{_PARAMETER_CHARACTERS}++(?:={_PARAMETER_VALUE}*+)?+)*+)"
 ).replace("%", "")
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")

@@ -8,7 +8,7 @@ from sipuac.effects import Effect, Fail, Terminated
 from sipuac.errors import Unreachable
 from sipuac.machine import Ignored, Transitions, step
 from sipuac.syntax.message import Request
-from sipuac.transaction.timers import USUAL_TIMERS, Timers
+from sipuac.transaction.timers import Timers
 
 
 class Event(str, Enum):
@@ -60,8 +60,8 @@ class Transaction:
     def __init__(
         self,
         request: Request,
-        is_reliable: bool = False,
-        timers: Timers = USUAL_TIMERS,
+        is_reliable: bool,
+        timers: Timers,
     ) -> None:
         self.request = request
         self.is_reliable = is_reliable

@@ -128,7 +128,6 @@ class InviteServerTransaction(Transaction):
         return [Deliver(ack)]
 
     def _send_success(self, response: Response) -> list[Effect]:
-        self._last = response
         return [Send(response)]
 
     # fmt: off

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv6Network
+from types import ModuleType
+
+resource: ModuleType | None
+try:
+    import resource
+except ImportError:  # On Windows.
+    resource = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +41,27 @@ class ConnectionBounds:
     first_message_timeout: float = 60.0
     idle_timeout: float = 900.0
     idle_timeout_made: float = 7440.0
+
+    def within(self, descriptors: int | None) -> ConnectionBounds:
+        """The same, with at most half of the descriptors for what others open.
+
+        Whoever connects to us again and again would else take those that our own
+        connections need, and files, and whatever else the process does.
+
+        Args:
+            descriptors: How many the process may have open; None for any number.
+        """
+        if descriptors is None:
+            return self
+        return replace(self, max_accepted=min(self.max_accepted, descriptors // 2))
+
+
+def descriptor_limit() -> int | None:
+    """How many descriptors this process may have open; None where nobody says."""
+    if resource is None:
+        return None
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return None if limit == resource.RLIM_INFINITY else limit
 
 
 def peer_of(address: str) -> str:

@@ -29,7 +29,7 @@ from sipuac.transport.addresses import (
 )
 from sipuac.transport.advertised import Advertised, seen_address
 from sipuac.transport.backoff import Backoff
-from sipuac.transport.bounds import ConnectionBounds
+from sipuac.transport.bounds import ConnectionBounds, descriptor_limit
 from sipuac.transport.connections import Connections
 from sipuac.transport.intake import Intake
 from sipuac.transport.interfaces import IFlow, IMessageReceiver, ITransportLayer
@@ -49,7 +49,6 @@ _PORT_ATTEMPTS = 20
 _MAX_ROUTES = 4096
 
 _DEFAULT_LIMITS = Limits()
-_DEFAULT_BOUNDS = ConnectionBounds()
 _random = SystemRandom().random
 
 
@@ -64,7 +63,8 @@ class TransportLayer:
         limits: How large a message may be.
         advertise: Host to name in Via and Contact instead of our own address.
         clock: The only source of time; None for the reactor.
-        bounds: How many connections there may be.
+        bounds: How many connections there may be; None for as many as usual, or as the
+            descriptors of the process allow.
         local_address: Finds our address toward a peer, for sockets bound to all.
         learns_address: Whether to name in Via and Contact the address that a peer has
             seen us at, as its responses tell; what is advertised goes first.
@@ -88,7 +88,7 @@ class TransportLayer:
         limits: Limits = _DEFAULT_LIMITS,
         advertise: str | None = None,
         clock: IReactorTime | None = None,
-        bounds: ConnectionBounds = _DEFAULT_BOUNDS,
+        bounds: ConnectionBounds | None = None,
         local_address: LocalAddress = local_address_toward,
         learns_address: bool = False,
         random: Callable[[], float] = _random,
@@ -118,7 +118,7 @@ class TransportLayer:
             self._intake,
             tally,
             limits,
-            bounds,
+            bounds or ConnectionBounds().within(descriptor_limit()),
             Backoff(clock, random),
             client_context=self._context_for_clients,
             sent_by_of=self._sent_by_of,

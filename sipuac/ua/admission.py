@@ -1,7 +1,8 @@
 """How many requests of strangers one source may bring in (RFC 3261 section 26.1.5).
 
 What belongs to a call of ours is never counted. Each source has a bucket of requests
-that fills again with time; whoever has emptied it is told so without any state kept.
+that fills again with time, and all together have one, since sources can be forged;
+whoever has emptied it is told so without any state kept.
 """
 
 from __future__ import annotations
@@ -19,12 +20,16 @@ class AdmissionLimits:
     Attributes:
         rate: Requests a second that one source may bring in the long run.
         burst: Requests that it may bring at once.
+        total_rate, total_burst: The same of all sources together. Each request that is
+            let in is kept for 64*T1, some 10 KiB of memory.
         max_sources: How many sources are remembered; the one that was silent longest is
             forgotten first.
     """
 
     rate: float = 50.0
     burst: float = 200.0
+    total_rate: float = 150.0
+    total_burst: float = 1000.0
     max_sources: int = 10_000
 
 
@@ -36,7 +41,7 @@ class Admission:
         limits: How much is let in.
     """
 
-    __slots__ = ("_buckets", "_clock", "_limits")
+    __slots__ = ("_all", "_buckets", "_clock", "_limits")
 
     def __init__(
         self, clock: IReactorTime, limits: AdmissionLimits | None = None
@@ -45,6 +50,7 @@ class Admission:
         self._limits = limits or AdmissionLimits()
         # For each source: what was left, and when. The latest to speak is last.
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
+        self._all = (self._limits.total_burst, clock.seconds())
 
     def __len__(self) -> int:
         return len(self._buckets)
@@ -59,7 +65,11 @@ class Admission:
         now = self._clock.seconds()
         left, then = self._buckets.pop(source, (limits.burst, now))
         left = min(limits.burst, left + max(0.0, now - then) * limits.rate)
-        is_admitted = left >= 1.0
+        all_left, all_then = self._all
+        all_left += max(0.0, now - all_then) * limits.total_rate
+        all_left = min(limits.total_burst, all_left)
+        is_admitted = left >= 1.0 and all_left >= 1.0
+        self._all = (all_left - 1.0 if is_admitted else all_left, now)
         self._buckets[source] = (left - 1.0 if is_admitted else left, now)
         if len(self._buckets) > limits.max_sources:
             self._buckets.popitem(last=False)

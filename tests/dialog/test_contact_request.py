@@ -54,12 +54,24 @@ class ContactTests(SynchronousTestCase):
         self.assertEqual(request.get_all("Subject"), ["foo"])
         self.assertEqual(request.get_all("Accept-Contact"), ["*;audio", "*;video"])
 
+    def test_lists(self) -> None:
+        """Call-IDs replied to and preferences of both kinds add up (3261-8.1.3.4-c)."""
+        for name, old, new in (
+            ("In-Reply-To", "first@me", "second@me"),
+            ("Reject-Contact", "*;mobility", "*;video"),
+        ):
+            escaped = new.replace(";", "%3B").replace("@", "%40")
+            request = self.made(f"sip:carol@c.example?{name}={escaped}", (name, old))
+            self.assertEqual(request.get_all(name), [old, new])
+
     def test_preferences(self) -> None:
         """What the caller asks of proxies is not for a redirecting server to change."""
         uri = "sip:user@host.example?Request-Disposition=fork"
         rows = ("Request-Disposition", "no-fork")
         request = self.made(uri, rows)
         self.assertEqual(request.get_all("Request-Disposition"), ["no-fork"])
+        request = self.made(f"{uri}&Subject=foo", rows)
+        self.assertEqual(request.get("Subject"), "foo")
         request = self.made(uri)
         self.assertEqual(request.get_all("Request-Disposition"), ["fork"])
         self.refused(f"{uri}%2C%20no-fork")
@@ -105,7 +117,7 @@ class ProxyTests(SynchronousTestCase):
         self.assertEqual(
             request.get_all("Route"), ["<sip:out.example;lr>", "<sip:p.example;lr>"]
         )
-        self.assertEqual(request.uri_text, old.uri_text)
+        self.assertEqual((request.method, request.uri_text), ("INVITE", old.uri_text))
         self.assertEqual(request.get("Subject"), "Lunch")
         request = proxied_by(invite(), parse_uri("sip:p.example;lr"))
         self.assertEqual(request.get_all("Route"), ["<sip:p.example;lr>"])

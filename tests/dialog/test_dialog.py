@@ -218,6 +218,69 @@ class DialogTests(SynchronousTestCase):
         dialog.confirm(response(200))
         self.assertIsInstance(dialog.next_hop(), SipUri)
 
+    def test_a_late_target(self) -> None:
+        """When a target comes after all, the way of the INVITE is not theirs any more
+        (3261-12.2.1.2-a).
+        """
+        dialog = Dialog(invite(("Route", P1)), "a")
+        dialog.confirm(response(200, contact=None))
+        self.assertEqual(dialog.next_hop(), hop("sip:p1.example;lr"))
+        dialog.refreshed_by("UPDATE", response(200))
+        self.assertEqual(dialog.next_hop(), hop("sip:a@a.example"))
+
+    def test_a_strict_router_and_an_odd_contact(self) -> None:
+        """What may not stand in a Request-URI does not reach it by way of a strict
+        router either, which moves the last Route there (16.4, 19.1.1).
+        """
+        contact = "<sip:a@a.example;method=INVITE?subject=hi>"
+        dialog = self.early(contact=contact, routes=["<sip:strict.example>"])
+        routes = dialog.request("BYE").get_all("Route")
+        self.assertEqual(routes, ["<sip:a@a.example>"])
+
+    def test_session_refresh_requests(self) -> None:
+        """In all of them "the values of Supported, Require, and Proxy-Require used in
+        the initial Session refresh request MUST be used" (RFC 4028 section 7.4).
+        """
+        rows = [("Supported", "199, timer"), ("Require", "x"), ("Proxy-Require", "y")]
+        dialog = Dialog(invite(*rows), "a")
+        dialog.learn(response(180))
+        for method in ("UPDATE", "INVITE"):
+            request = dialog.request(method)
+            self.assertEqual(request.get_all("Supported"), ["199, timer"])
+            self.assertEqual(request.get_all("Require"), ["x"])
+            self.assertEqual(request.get_all("Proxy-Require"), ["y"])
+        other = dialog.request("INFO")
+        self.assertEqual(other.get_all("Supported"), ["timer"])
+        self.assertIsNone(other.get("Require"))
+        self.assertIsNone(other.get("Proxy-Require"))
+
+    def test_support_of_session_timers(self) -> None:
+        """Who supports it "MUST include a Supported header field in each request
+        (except ACK), listing the option tag 'timer'" (RFC 4028 section 7.1).
+        """
+        dialog = Dialog(invite(("Supported", "199")), "a")
+        dialog.confirm(response(200))
+        for method in ("UPDATE", "INVITE", "BYE", "INFO"):
+            self.assertTrue(dialog.request(method).has_token("Supported", "timer"))
+        self.assertTrue(dialog.request("UPDATE").has_token("Supported", "199"))
+        self.assertIsNone(dialog.ack().get("Supported"))
+
+    def test_user_agent(self) -> None:
+        """Every request in the dialog says what sent it, as the INVITE did (20.41)."""
+        dialog = Dialog(invite(("User-Agent", "phone/1")), "a")
+        dialog.confirm(response(200))
+        for request in (dialog.ack(), dialog.request("BYE")):
+            self.assertEqual(request.get_all("User-Agent"), ["phone/1"])
+        self.assertIsNone(self.early().request("BYE").get("User-Agent"))
+
+    def test_no_contact_of_ours(self) -> None:
+        """Where the INVITE had no Contact none is made up later."""
+        dialog = Dialog(invite().without("Contact"), "a")
+        dialog.learn(response(180))
+        request = dialog.request("UPDATE", has_contact=True)
+        self.assertIsNone(request.get("Contact"))
+        self.assertEqual(dialog.contact_rows, ())
+
     def test_tel_without_contact(self) -> None:
         """A 2xx to it without Contact leaves the number as the Request-URI, whole, and
         the way of the INVITE.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sipuac.dialog.dialog_set import DialogSet
 from sipuac.dialog.effects import (
     ApplyAnswer,
     CloseMedia,
@@ -14,11 +15,13 @@ from sipuac.dialog.effects import (
     SendInDialog,
 )
 from sipuac.dialog.events import ModificationFailed, ProtocolWarning
+from sipuac.dialog.options import InviteOptions
 from sipuac.dialog.session_state import SessionState
 from sipuac.effects import StartTimer, StopTimer
 from sipuac.sdp.description import SessionDescription
 from sipuac.sdp.patterns import Carrier
-from tests.dialog.messages import because, bye, peer_request, reply
+from sipuac.syntax.message import Request
+from tests.dialog.messages import because, bye, invite, peer_request, reply
 from tests.dialog.talk import (
     ACK_TIMER,
     MEDIA,
@@ -247,6 +250,29 @@ class InviteTests(TalkCase):
                 effect.response.status for effect in self.of_kind(effects, Reply)
             ]
             self.assertIn(statuses, ([500], [491]))
+            self.assertEqual(self.of_kind(effects, MakeAnswer), [])
+            warnings = self.events(effects, ProtocolWarning)
+            self.assertEqual(len(warnings), int(method == "INVITE"))
+            self.assertIsNone(self.set.branches["a"].under_way.peer_invite)
+
+    def test_an_answer_of_ours_that_cannot_follow(self) -> None:
+        """Where the version of our description cannot be raised there is no answer: 488
+        (RFC 3264 section 5).
+        """
+        last = described(1000, 2**63 - 1).render()
+        first = invite()
+        offered = Request("INVITE", first.uri_text, first.header_items(), last)
+        self.set = DialogSet(offered, InviteOptions(), lambda: 0.0)
+        self.set.sent()
+        self.receive(200, "a", port=2000)
+        self.set.media_applied("a")
+        for number, method in enumerate(("INVITE", "UPDATE"), 1):
+            request = self.comes(method, number, NEW)[0]
+            effects = self.set.answer_made("a", described(1004))
+            self.assertEqual(
+                effects[:3],
+                [STOP_MEDIA, Rollback("a"), reply(request, 488, NOT_CHANGED)],
+            )
 
 
 class BadAnswerTests(TalkCase):

@@ -270,6 +270,10 @@ class ConfirmedTests(PeerCase):
         """`Require: timer` is no unknown extension (3261-8.2.2.3-b)."""
         self.assertEqual(self.status_of("OPTIONS", 1, ("Require", "timer")), 200)
 
+    def test_reliable_provisional_responses_are_understood(self) -> None:
+        """Nor is `Require: 100rel` (3261-8.2.2.3-b)."""
+        self.assertEqual(self.status_of("OPTIONS", 1, ("Require", "100rel")), 200)
+
     def test_bye_crosses_bye(self) -> None:
         """BYE that crosses BYE is answered 200; our own BYE's end ends the call
         (3261-15.1.2-b).

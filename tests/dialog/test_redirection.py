@@ -109,8 +109,42 @@ class TargetSetTests(SynchronousTestCase):
         """Only so many are tried, the original one included (3261-8.1.3.4-f)."""
         many = [f"<sip:n{number}@x>" for number in range(1_000)]
         complaints = self.follow(moved(*many))
+        self.assertEqual(MAX_TARGETS, 16)
         self.assertEqual(len(self.all_left()), MAX_TARGETS - 1)
-        self.assertLess(len(complaints), 100)
+        # Of a response with a thousand Contacts 64 are looked at.
+        self.assertEqual(len(complaints), 64 - (MAX_TARGETS - 1))
+        self.assertTrue(all("too many" in text for text in complaints))
+
+    def test_proxies_count_as_well(self) -> None:
+        """A proxy is one way to try, as a target is (3261-8.1.3.4-f)."""
+        many = [f"<sip:p{number}@x>" for number in range(9)]
+        self.assertEqual(self.follow(moved(*many, status=305)), [])
+        complaints = self.follow(moved(*[f"<sip:n{number}@x>" for number in range(9)]))
+        self.assertEqual(len(complaints), 9 - (MAX_TARGETS - 1 - 9))
+        self.assertEqual(len(self.all_left()), MAX_TARGETS - 1)
+
+    def test_known_again(self) -> None:
+        """One that is known already takes no room from those behind it."""
+        self.follow(moved(*[f"<sip:n{number}@x>" for number in range(15)]))
+        complaints = self.follow(moved("<sip:more@x>", "<sip:n1@x>"))
+        self.assertIn("too many", complaints[0])
+        self.assertIn("not tried twice", complaints[1])
+
+    def test_is_redirected(self) -> None:
+        """From the first redirection on the call is a redirected one."""
+        self.assertFalse(self.targets.is_redirected)
+        self.follow(moved("<sip:a@x>"))
+        self.assertTrue(self.targets.is_redirected)
+
+    def test_where_to(self) -> None:
+        """What is told of the next attempt says whether it goes to a target or by way
+        of a proxy.
+        """
+        for status, where in ((302, "at sip:a@x"), (305, "by way of sip:a@x")):
+            self.follow(moved("<sip:a@x>", status=status))
+            retry = self.targets.next_invite(self.sent)
+            assert retry is not None
+            self.assertEqual(retry.action, where)
 
     def test_never_followed(self) -> None:
         """380 is left to the application (3261-21.3.2-a), and what is no 3xx."""

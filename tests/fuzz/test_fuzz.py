@@ -6,9 +6,10 @@ import random
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from sipuac.syntax.hosts import read_host
+from sipuac.syntax.fields_routing import _read_short_route, read_route
+from sipuac.syntax.hosts import read_host, read_host_and_port
 from sipuac.syntax.message import Message
-from sipuac.syntax.names import _read_short_name, read_name
+from sipuac.syntax.names import USUAL_SPELLINGS, read_name, spellings
 from sipuac.ua.endpoint import Endpoint
 from tests.fuzz import checks
 from tests.fuzz.corpus import CALLS, corpus, recorded, torture_messages
@@ -48,10 +49,21 @@ class SampleTests(SynchronousTestCase):
         """What is kept of names and hosts of others is bounded (3261-26.1.5-a)."""
         for number in range(6_000):
             read_host(f"host{number}.example")
+            read_host_and_port(f"host{number}.example:5060")
+            read_route(f"<sip:host{number}.example;lr>")
             read_name(f"X-Header-{number}")
-        read_name("X" * 65)
+            self.assertLessEqual(len(spellings), len(USUAL_SPELLINGS) + 1024)
         self.assertLessEqual(read_host.cache_info().currsize, 4096)
-        self.assertLessEqual(_read_short_name.cache_info().currsize, 1024)
+        self.assertLessEqual(read_host_and_port.cache_info().currsize, 4096)
+        self.assertLessEqual(_read_short_route.cache_info().currsize, 256)
+
+    def test_long_texts(self) -> None:
+        """What is long is not kept at all."""
+        count = _read_short_route.cache_info().currsize
+        read_route(f"<sip:{'u' * 100}@example.com>")
+        read_name("X" * 65)
+        self.assertEqual(_read_short_route.cache_info().currsize, count)
+        self.assertNotIn("X" * 65, spellings)
 
 
 class HarnessTests(SynchronousTestCase):

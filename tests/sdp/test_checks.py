@@ -5,6 +5,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from sipuac.errors import NegotiationError
+from sipuac.sdp.checks import is_refused
 from sipuac.sdp.description import SessionDescription
 from sipuac.sdp.negotiation import check_answer, check_streams
 from tests.sdp.descriptions import LOCAL, sdp
@@ -81,7 +82,9 @@ class CheckAnswerTests(SynchronousTestCase):
         lines = [line.replace("t=0 0", "t=0 3724394400") for line in sdp().lines]
         answer = SessionDescription.of_lines(lines)
         self.assertEqual(self.fault(LOCAL, sdp()), "RFC 3264 6")
-        self.assertEqual(self.fault(sdp(), answer), "RFC 3264 6")
+        offer = sdp(origin="a 1 1 IN IP4 192.0.2.1")
+        self.assertEqual(self.fault(offer, sdp()), "")
+        self.assertEqual(self.fault(offer, answer), "RFC 3264 6")
 
     def test_origin(self) -> None:
         """If the answer differs from the offer, its o= line MUST be different."""
@@ -106,6 +109,40 @@ class CheckAnswerTests(SynchronousTestCase):
             ("RFC 3264 6.2", "m=audio 4000 RTP/AVP 0 9", group),
         ):
             self.assertEqual(self.fault(offer, sdp(*lines)), rule, lines)
+
+    def test_formats_without_rtp(self) -> None:
+        """Formats that are no payload types need no rtpmap, and have to be the same."""
+        offer = sdp("m=image 4000 udptl t38", origin="a 1 1 IN IP4 192.0.2.1")
+        self.assertEqual(self.fault(offer, sdp("m=image 6000 udptl t38")), "")
+        other = sdp("m=image 6000 udptl t39")
+        self.assertEqual(self.fault(offer, other), "RFC 3264 6.1")
+
+    def test_a_number_with_another_meaning(self) -> None:
+        """A payload type of the offer is no common format where the answer maps it to
+        another encoding.
+        """
+        offer = sdp("m=audio 4000 RTP/AVP 96", "a=rtpmap:96 opus/48000/2")
+        other = sdp("m=audio 6000 RTP/AVP 96", "a=rtpmap:96 AMR/8000")
+        self.assertRaises(NegotiationError, check_streams, offer, other)
+
+    def test_every_stream_is_looked_at(self) -> None:
+        """Those behind a refused one, too."""
+        offer = sdp("m=audio 4000 RTP/AVP 0", "m=audio 4002 RTP/AVP 0")
+        answer = sdp("m=audio 0 RTP/AVP 0", "m=audio 6002 RTP/AVP 9")
+        with self.assertRaises(NegotiationError) as caught:
+            check_streams(offer, answer)
+        self.assertIn("stream 2", str(caught.exception))
+        answer = sdp("m=audio 0 RTP/AVP 0", "m=audio 6002 RTP/SAVP 0")
+        with self.assertRaises(NegotiationError) as caught:
+            check_answer(offer.with_origin(LOCAL.origin), answer)
+        self.assertIn("stream 2", str(caught.exception))
+
+    def test_refused(self) -> None:
+        """A description refuses all where it has streams and each has port 0."""
+        dead, alive = "m=audio 0 RTP/AVP 0", "m=audio 6 RTP/AVP 0"
+        self.assertTrue(is_refused(sdp(dead, dead)))
+        self.assertFalse(is_refused(sdp(dead, alive)))
+        self.assertFalse(is_refused(sdp()))
 
     def test_faults_that_leave_the_streams_usable(self) -> None:
         """An answer with a fault in t=, o= or the direction can still be used."""

@@ -15,6 +15,7 @@ from sipuac.sdp.fields import (
     Encoding,
     Origin,
     Time,
+    address_type,
 )
 from tests.sdp import generator
 
@@ -109,6 +110,12 @@ class ParsingTests(SynchronousTestCase):
         self.assertNotEqual(parse(HEAD), parse(HEAD + "a=x\n"))
         self.assertEqual(len({parse(HEAD), parse(HEAD)}), 1)
 
+    def test_hashes(self) -> None:
+        """Equal descriptions, and equal streams, are one key."""
+        first, second = SessionDescription.parse(PLAIN), SessionDescription.parse(PLAIN)
+        self.assertEqual(len({first, second}), 1)
+        self.assertEqual(len({*first.media, *second.media}), 3)
+
     def test_no_streams(self) -> None:
         """An offer may contain zero media streams (RFC 3264 section 5)."""
         self.assertEqual(parse(HEAD).media, ())
@@ -169,6 +176,29 @@ class ParsingTests(SynchronousTestCase):
         ]
         for attribute, port in cases:
             self.assertEqual(parse(HEAD + stream + attribute).media[0].rtcp_port, port)
+
+    def test_attributes_that_name_no_format(self) -> None:
+        """Only rtpmap says what a payload type is; an unreadable one says nothing, nor
+        does one of a=rtcp.
+        """
+        stream = parse(
+            HEAD + "m=audio 4000 RTP/AVP 0 96\na=x:0 PCMA/8000\n"
+            "a=rtpmap:96 a(b/8000\na=rtcp:x\na=rtcp:17\na=flag\n"
+        ).media[0]
+        self.assertEqual(stream.encoding("0"), Encoding("PCMU", 8000))
+        self.assertIsNone(stream.encoding("96"))
+        self.assertEqual(stream.rtcp_port, 17)
+        self.assertEqual(stream.values("flag"), [""])
+        self.assertEqual(stream.port_count, 1)
+
+    def test_attributes_of_the_session(self) -> None:
+        """They are found by their names, with "" for one without a value."""
+        description = parse(HEAD + "a=flag\na=x:1\na=x:2\nm=a 9 b 0\na=y\n")
+        self.assertEqual(description.values("flag"), [""])
+        self.assertEqual(description.values("x"), ["1", "2"])
+        self.assertEqual(description.values("y"), [])
+        self.assertTrue(description.has("x"))
+        self.assertFalse(description.has("y"))
 
     def test_unknown_things_are_ignored(self) -> None:
         """Unknown bandwidth types, unknown attributes and k= lines are ignored
@@ -313,6 +343,7 @@ class BadInputTests(SynchronousTestCase):
             (HEAD + "s=x\n", "more than one s="),
             (HEAD + "c=IN IP4 1.2.3.4\n", "more than one c="),
             (HEAD + "x=1\n", "'x'= in a session description"),
+            (HEAD + "n=1\n", "'n'= in a session description"),
             (HEAD + "T=0 0\n", "'T'="),
             (HEAD + stream + "t=0 0\n", "'t'= in a media description"),
             (HEAD + stream + "i=a\ni=b\n", "more than one i="),
@@ -353,6 +384,73 @@ class BadInputTests(SynchronousTestCase):
             SessionDescription.parse(HEAD + "m=a 9 b 0\n" * 10_000, limits=limits)
         self.assertEqual(str(caught.exception), "SDP with 10000 streams")
         self.assertEqual(caught.exception.status_hint, 488)
+
+    def test_bounds(self) -> None:
+        """A description of 65536 octets, 2000 lines and 64 streams is read; more is
+        not, and is no fault of the syntax: 488.
+        """
+        fill = 65_536 - len(HEAD) - len("a=\n")
+        for text, more in (
+            (HEAD + "m=a 9 b 0\n" * 64, "m=a 9 b 0\n"),
+            (HEAD + "a=x\n" * 1_995, "a=x\n"),
+            (HEAD + "a=" + "x" * fill + "\n", "\n"),
+        ):
+            self.assertEqual(SessionDescription.parse(text).text, text)
+            with self.assertRaises(ParseError) as caught:
+                SessionDescription.parse(text + more)
+            self.assertEqual(caught.exception.status_hint, 488)
+
+    def test_more_room_for_ours(self) -> None:
+        """What we make repeats what a peer sent beside what is ours: it has more room,
+        and not without bounds.
+        """
+        lines = HEAD.splitlines()
+        for most, line in ((128, "m=a 9 b 0"), (8_000 - 5, "a=x")):
+            SessionDescription.of_lines([*lines, *[line] * most])
+            with self.assertRaises(ParseError):
+                SessionDescription.of_lines([*lines, *[line] * (most + 1)])
+        head = len(HEAD) + len(lines) + len("a=\r\n")
+        SessionDescription.of_lines([*lines, "a=" + "x" * (262_144 - head)])
+        with self.assertRaises(ParseError):
+            SessionDescription.of_lines([*lines, "a=" + "x" * (262_145 - head)])
+
+    def test_no_connection(self) -> None:
+        """A stream without c= is understood and cannot be used: 488."""
+        text = HEAD.replace("c=IN IP4 192.0.2.1\n", "") + "m=a 9 b 0\n"
+        with self.assertRaises(ParseError) as caught:
+            SessionDescription.parse(text)
+        self.assertEqual(caught.exception.status_hint, 488)
+
+    def test_numbers(self) -> None:
+        """A number may have forty digits, whatever for."""
+        digits = "9" * 40
+        parsed = parse(HEAD.replace("o=- 1 2", f"o=- {digits} 2"))
+        self.assertEqual(parsed.origin.session_id, int(digits))
+
+    def test_host_names(self) -> None:
+        """A host name has at most 255 characters."""
+        name = "h" * 255
+        text = HEAD.replace("c=IN IP4 192.0.2.1", f"c=IN IP4 {name}")
+        connection = parse(text).connection
+        assert connection is not None
+        self.assertEqual(connection.address, name)
+        self.refused(text.replace(name, name + "h"), "not an IP4 address")
+        self.assertEqual(address_type(name), "IP4")
+        self.assertEqual(address_type("2001:db8::1"), "IP6")
+        self.assertRaises(ParseError, address_type, "not an address")
+
+    def test_addresses_of_other_networks(self) -> None:
+        """Only addresses of the Internet are looked at, IPv6 ones too; those of other
+        networks and kinds are kept as they are (5.2, 5.7).
+        """
+        for unknown in ("ATM IP4 47.0091", "IN E164 +1"):
+            parsed = parse(HEAD.replace("IN IP4 192.0.2.1", unknown))
+            self.assertEqual(str(parsed.connection), unknown)
+            self.assertEqual(str(parsed.origin), f"- 1 2 {unknown}")
+        for kind in ("IP4", "IP6"):
+            for line in ("o=- 1 2 IN", "c=IN"):
+                text = HEAD.replace(f"{line} IP4 192.0.2.1", f"{line} {kind} 1:2")
+                self.refused(text, f"not an {kind} address")
 
     def test_every_truncation(self) -> None:
         """However a description is cut, it is a description or a ParseError."""
@@ -415,6 +513,10 @@ class StrictTests(SynchronousTestCase):
             HEAD + "a=x:\n",
             HEAD + "a=sendonly\na=inactive\n",
             HEAD + stream + "a=rtpmap:0 PCMU\n",
+            HEAD + stream + "a=rtpmap\n",
+            HEAD.replace("o=- 1 2", f"o=- {2**63} 2"),
+            HEAD.replace("c=IN IP4 ", "c=IN IP4  "),
+            HEAD.replace("t=0 0\n", "t=0 0\nr=7d 1h 0\nz=3730928400\n"),
             HEAD + stream + "a=rtpmap:x PCMU/8000\n",
             HEAD + stream + "a=x\ni=late\n",
             HEAD + "m=audio 9 RTP/AVP 0 \n",
@@ -424,3 +526,29 @@ class StrictTests(SynchronousTestCase):
             parse(text)
             with self.assertRaises(ParseError, msg=text):
                 parse(text, is_strict=True)
+
+    def test_what_is_sent(self) -> None:
+        """The greatest id and version, and one channel said or not, are sound."""
+        for text in (
+            HEAD.replace("o=- 1 2", f"o=- {2**63 - 1} {2**63 - 1}"),
+            HEAD + "m=audio 9 RTP/AVP 0\na=rtpmap:0 PCMU/8000/1\n",
+            HEAD + "m=audio 9 RTP/AVP 0\na=rtpmap:0 PCMU/8000\n",
+        ):
+            parse(text, is_strict=True)
+
+    def test_payload_types(self) -> None:
+        """A format of an RTP profile is a payload type; others are any token."""
+        for profile in ("AVP", "SAVP", "AVPF", "SAVPF"):
+            for start in ("RTP/", "UDP/TLS/RTP/"):
+                line = f"m=audio 9 {start}{profile}"
+                parse(f"{HEAD}{line} 127\n", is_strict=True)
+                with self.assertRaises(ParseError):
+                    parse(f"{HEAD}{line} 128\n", is_strict=True)
+        parse(f"{HEAD}m=image 9 udptl t38\n", is_strict=True)
+
+    def test_the_key(self) -> None:
+        """k= "MUST NOT be included" (RFC 8866 section 5.12); the error says so."""
+        for text in (f"{HEAD}k=x\n", f"{HEAD}m=a 9 b 0\nk=x\n"):
+            with self.assertRaises(ParseError) as caught:
+                parse(text, is_strict=True)
+            self.assertIn("5.12", str(caught.exception))

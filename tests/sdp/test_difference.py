@@ -42,6 +42,21 @@ class DifferenceTests(SynchronousTestCase):
             "stream 1: with a=sendonly",
         )
 
+    def test_other_streams(self) -> None:
+        """Another kind of stream in the slot, or another number of ports, is one."""
+        self.assertEqual(
+            difference(sdp("m=audio 4000/2 x y"), sdp("m=video 4000 x y")),
+            "stream 1: media type video instead of audio; "
+            "stream 1: number of ports 1 instead of 2",
+        )
+
+    def test_long_lines(self) -> None:
+        """A line of sixty characters is shown, of a longer one the beginning."""
+        for length, shown in ((58, "x" * 58), (59, "x" * 55 + "...")):
+            line = "a=" + "x" * length
+            text = difference(sdp("m=audio 9 x y"), sdp("m=audio 9 x y", line)) or ""
+            self.assertEqual(text, f"stream 1: with a={shown}")
+
     def test_bounded_and_harmless(self) -> None:
         """However much differs, it is one short line of plain characters."""
         many = ["a=x:" + "\x07" * 90 + str(number) for number in range(500)]

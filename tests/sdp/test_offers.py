@@ -68,6 +68,36 @@ class PlainAudioOfferTests(SynchronousTestCase):
                     username=username,
                 )
 
+    def test_bounds(self) -> None:
+        """Ports are 1 to 65535; id and version are signed integers of 64 bits, and the
+        first version is below 2**62 - 1 (RFC 3264 section 5).
+        """
+        host = "192.0.2.1"
+        self.assertEqual(plain_audio_offer(host).origin.session_id, 1)
+        for port in (1, 65_535):
+            self.assertEqual(plain_audio_offer(host, port).media[0].port, port)
+        with self.assertRaises(LocalProtocolError):
+            plain_audio_offer(host, 65_536)
+        for number in (0, 2**63 - 1):
+            made = plain_audio_offer(host, session_id=number)
+            self.assertEqual(made.origin.session_id, number)
+            SessionDescription.parse(made.render(), is_strict=True)
+        for number in (0, 2**62 - 2):
+            made = plain_audio_offer(host, version=number)
+            self.assertEqual(made.origin.version, number)
+
+    def test_versions(self) -> None:
+        """The version can be raised up to the greatest integer of 64 bits, by one."""
+        last = 2**63 - 1
+        text = plain_audio_offer("192.0.2.1").text.replace(
+            "o=- 1 1", f"o=- 1 {last - 1}"
+        )
+        previous = SessionDescription.parse(text)
+        offer = next_offer(previous, held(LOCAL))
+        self.assertEqual(offer.origin.version, last)
+        with self.assertRaises(NegotiationError):
+            next_offer(offer, LOCAL)
+
 
 class NextOfferTests(SynchronousTestCase):
     """Offers after the first."""
@@ -238,6 +268,57 @@ class HoldTests(SynchronousTestCase):
         self.assertEqual(self.directions(offer), self.directions(before))
         self.assertEqual(offer.origin.version, 3)
         check_revision(held(before), offer)
+
+    def test_resume_of_fewer_streams(self) -> None:
+        """What was wanted of streams that are gone, or were refused, is forgotten."""
+        audio = "m=audio 4000 RTP/AVP 0"
+        before = sdp(audio, "a=recvonly", "m=audio 4002 RTP/AVP 0")
+        offer = resumed(sdp(audio, "a=inactive"), before)
+        self.assertEqual(self.directions(offer), ["recvonly"])
+        before = sdp("m=audio 0 RTP/AVP 0", "a=inactive")
+        offer = resumed(sdp(audio, "a=sendonly"), before)
+        self.assertEqual(self.directions(offer), ["sendrecv"])
+
+    def test_refused_streams_stay_as_they_are(self) -> None:
+        """A stream with port 0 has no direction to change."""
+        streams = ("m=audio 4000 RTP/AVP 0", "m=audio 0 RTP/AVP 0")
+        self.assertEqual(
+            media_lines(held(sdp(*streams))), [streams[0], "a=sendonly", streams[1]]
+        )
+        before = sdp("m=audio 4000 RTP/AVP 0", "m=audio 4 RTP/AVP 0", "a=recvonly")
+        self.assertEqual(media_lines(resumed(sdp(*streams), before)), list(streams))
+
+    def test_who_holds(self) -> None:
+        """A sender holds that wants to receive none of its streams (8.4); an address of
+        nobody is the older way to say so, and refused streams say nothing.
+        """
+        audio, dead = "m=audio 4000 RTP/AVP 0", "m=audio 0 RTP/AVP 0"
+        for is_held, *lines in (
+            (True, audio, "a=sendonly"),
+            (True, audio, "a=inactive"),
+            (False, audio),
+            (False, audio, "a=recvonly"),
+            (True, audio, "c=IN IP4 0.0.0.0"),
+            (True, audio, "c=IN IP4 0.0.0.0", audio, "a=sendonly"),
+            (False, audio, audio, "a=sendonly"),
+            (True, audio, "a=sendonly", dead),
+            (False, dead, "a=sendonly"),
+            (False,),
+        ):
+            self.assertEqual(is_holding(sdp(*map(str, lines))), is_held, lines)
+
+    def test_a_removed_stream(self) -> None:
+        """It keeps its slot with port 0 and its own connection (8.2)."""
+        audio = "m=audio 4000 RTP/AVP 0"
+        video = ["m=video 4002 RTP/AVP 31 32", "c=IN IP4 192.0.2.9", "a=sendonly"]
+        self.assertEqual(
+            media_lines(next_offer(sdp(audio, *video), sdp(audio)))[1:],
+            ["m=video 0 RTP/AVP 31", "c=IN IP4 192.0.2.9"],
+        )
+        self.assertEqual(
+            media_lines(next_offer(sdp(audio, video[0]), sdp(audio)))[1:],
+            ["m=video 0 RTP/AVP 31", "c=IN IP4 192.0.2.2"],
+        )
 
     def test_resume_without_memory(self) -> None:
         """Without knowing what was before, sendonly becomes sendrecv and inactive

@@ -5,7 +5,13 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from sipuac.errors import ParseError
-from sipuac.syntax.names import COMPACT_FORMS, canonical_name, read_name
+from sipuac.syntax.names import (
+    COMPACT_FORMS,
+    USUAL_SPELLINGS,
+    canonical_name,
+    read_name,
+    spellings,
+)
 
 
 class NameTests(SynchronousTestCase):
@@ -35,3 +41,17 @@ class NameTests(SynchronousTestCase):
         self.assertEqual(read_name("X" * 100), "X" * 100)
         for text in ("", " ", "a b", "a:b", "é", '"x"', "To\x0b"):
             self.assertRaises(ParseError, read_name, text)
+
+    def test_learning(self) -> None:
+        """A name that was read is known from then on, and forgotten with all others
+        when there are too many; those of the RFCs stay.
+        """
+        self.assertEqual(read_name("x-LEARNED "), "x-LEARNED")
+        self.assertEqual(spellings["x-LEARNED "], "x-LEARNED")
+        for number in range(1_024):
+            read_name(f"x-{number}")
+        self.assertNotIn("x-LEARNED ", spellings)
+        self.assertEqual(spellings["x-1023"], "x-1023")
+        self.assertEqual({**USUAL_SPELLINGS, **spellings}, spellings)
+        self.assertRaises(ParseError, read_name, "a b")
+        self.assertNotIn("a b", spellings)

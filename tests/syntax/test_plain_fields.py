@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import pickle
 import re
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,6 +13,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from sipuac.errors import ParseError
 from sipuac.syntax import fields_routing
 from sipuac.syntax.fields import NameAddress, Via
+from sipuac.syntax.fields_routing import read_route
+from sipuac.syntax.uri import SipUri
 
 _NOTHING = re.compile(r"(?!)")
 
@@ -22,6 +26,12 @@ _URIS = [
     "sip:example.com:0",
     "sip:example.com:99999",
     "sip:example.com:05060",
+    "sip:[::1]:0005060",
+    "sip:[::1",
+    "sip:::1",
+    "sip:a]",
+    "sip:a:",
+    "sip:a:1:2",
     "sip:444.555.666.777",
     "sip:a@b@c",
     "sip:example.com;lr=;x=a=b",
@@ -71,6 +81,46 @@ class PlainFieldTests(SynchronousTestCase):
     def test_vias(self, text: str) -> None:
         """A Via has the same parts, or is refused both ways."""
         self.check(Via, "_PLAIN_VIA", text)
+
+    def test_routes(self) -> None:
+        """What is kept of routes is what is read, and errors are not kept."""
+        for text in ("<sip:a;lr>", "<sip:a;lr>", f"<sip:{'u' * 100}@a;lr>"):
+            self.assertEqual(read_route(text), NameAddress.parse(text))
+        for _ in range(2):
+            self.assertRaises(ParseError, read_route, "<sip:a:0;lr>")
+
+    def test_late_parts(self) -> None:
+        """What was read late is a value like any other: equal, hashed and printed by
+        its parts.
+        """
+        for text, made in (
+            (
+                '"A" <sip:a@[::1]:5070;lr>;tag=b',
+                NameAddress(
+                    "A",
+                    SipUri("sip", "a", None, "::1", 5070, (("lr", None),)),
+                    (("tag", "b"),),
+                ),
+            ),
+            ("SIP/2.0/UDP a.b;rport", Via("UDP", "a.b", None, (("rport", None),))),
+        ):
+            kind = type(made)
+            self.assertEqual(kind.parse(text), made)
+            self.assertEqual(made, kind.parse(text))
+            self.assertEqual(hash(kind.parse(text)), hash(made))
+            self.assertEqual(repr(kind.parse(text)), repr(made))
+            self.assertEqual(str(kind.parse(text)), text)
+            self.assertEqual(pickle.loads(pickle.dumps(kind.parse(text))), made)
+            self.assertEqual(replace(kind.parse(text), parameters=()).parameters, ())
+            self.assertRaises(AttributeError, getattr, kind.parse(text), "tags")
+            self.assertNotEqual(kind.parse(text), text)
+            self.assertNotEqual(kind.parse(text), kind.parse(text + ";x"))
+
+    def test_errors_are_found_at_once(self) -> None:
+        """That the parts come late lets nothing through that is no address, no Via."""
+        for place in ("a:0", "a:65536", "1.2.3", "a..b", "[1]", "[::1", ""):
+            self.assertRaises(ParseError, NameAddress.parse, f"<sip:{place};lr>")
+            self.assertRaises(ParseError, Via.parse, f"SIP/2.0/UDP {place};rport")
 
     def test_all_combinations(self) -> None:
         """The same for each name, URI and parameter with each other."""

@@ -238,7 +238,7 @@ class OldMatchingTests(SynchronousTestCase):
         """A branch without the magic cookie, or with nothing behind it, is not enough:
         two requests may share it.
         """
-        for branch in ("1", "9hG4bKx", "z9hG4bK"):
+        for branch in ("1", "9hG4bKx", "z9hG4bK", "branch-of-1999"):
             layer = TransactionLayer()
             first = request_of("OPTIONS", via=_via(branch))
             transaction = NonInviteServerTransaction(first)
@@ -267,6 +267,27 @@ class OldMatchingTests(SynchronousTestCase):
         self.assertIs(self.layer.server_for(self.ack), self.invited)
         self.assertEqual(self.invited.receive(self.ack), [Deliver(self.ack)])
 
+    def test_ack_of_another_method(self) -> None:
+        """ACK matches an INVITE transaction only, although another request has all else
+        in common with it (RFC 3261 section 17.2.3).
+        """
+        layer = TransactionLayer()
+        options = request_of("OPTIONS", via=OLD_VIA)
+        transaction = NonInviteServerTransaction(options)
+        layer.add_server(transaction)
+        transaction.respond(self.busy)
+        self.assertIsNone(layer.server_for(self.ack))
+        layer.remove(transaction)
+        self.assertEqual(len(layer), 0)
+
+    def test_ack_after_another_method(self) -> None:
+        """The end of another transaction leaves the INVITE to its ACK."""
+        options = NonInviteServerTransaction(request_of("OPTIONS", via=OLD_VIA))
+        self.layer.add_server(options)
+        self.invited.respond(self.busy)
+        self.layer.remove(options)
+        self.assertIs(self.layer.server_for(self.ack), self.invited)
+
     def test_cancel(self) -> None:
         """CANCEL has all that the INVITE is matched by."""
         cancel = cancel_of(self.invite)
@@ -284,6 +305,76 @@ class OldMatchingTests(SynchronousTestCase):
         self.invited.respond(self.busy)
         self.layer.remove(InviteServerTransaction(self.invite))
         self.assertIs(self.layer.server_for(self.ack), self.invited)
+
+
+class MergedTests(SynchronousTestCase):
+    """Copies of one request by several paths (RFC 3261 section 8.2.2.2)."""
+
+    def setUp(self) -> None:
+        """A received INVITE, and its copy that a proxy sent another way."""
+        self.layer = TransactionLayer()
+        self.invited = InviteServerTransaction(request_of("INVITE"))
+        self.layer.add_server(self.invited)
+        self.copy = request_of("INVITE", via=_via("z9hG4bKother"))
+
+    def test_merged(self) -> None:
+        """A request has come before if its From tag, Call-ID and CSeq are those of an
+        ongoing transaction that it does not match.
+        """
+        self.assertIsNone(self.layer.server_for(self.copy))
+        self.assertTrue(self.layer.is_merged(self.copy))
+
+    def test_every_field_counts(self) -> None:
+        """From tag, Call-ID and CSeq have to match exactly."""
+        from_field = "Alice <sip:alice@atlanta.com>;tag=other"
+        via = _via("z9hG4bKother")
+        for other in (
+            self.copy.replacing("From", from_field),
+            self.copy.replacing("Call-ID", "other"),
+            request_of("INVITE", via=via, number=986760),
+            request_of("OPTIONS", via=via),
+        ):
+            self.assertFalse(self.layer.is_merged(other))
+
+    def test_to_tag(self) -> None:
+        """Only "if the request has no tag in the To header field" it is looked for."""
+        within = "Bob <sip:bob@biloxi.com>;tag=99sa0xk"
+        first = request_of("INFO", to=within)
+        self.layer.add_server(NonInviteServerTransaction(first))
+        second = request_of("INFO", via=_via("z9hG4bKother"), to=within)
+        self.assertFalse(self.layer.is_merged(second))
+
+    def test_cancel_and_ack(self) -> None:
+        """CANCEL and ACK follow each copy of the INVITE; they are no copies."""
+        self.layer.add_server(
+            NonInviteServerTransaction(cancel_of(self.invited.request))
+        )
+        self.assertFalse(self.layer.is_merged(cancel_of(self.copy)))
+        self.layer.add_server(NonInviteServerTransaction(request_of("ACK")))
+        self.assertFalse(self.layer.is_merged(request_of("ACK", via=_via("z9hG4bKa"))))
+
+    def test_no_from_tag(self) -> None:
+        """Without a From tag, as in requests of RFC 2543 clients, two requests need not
+        be one.
+        """
+        from_field = "Alice <sip:alice@atlanta.com>"
+        first = request_of("OPTIONS").replacing("From", from_field)
+        self.layer.add_server(NonInviteServerTransaction(first))
+        second = request_of("OPTIONS", via=_via("z9hG4bKother"))
+        self.assertFalse(self.layer.is_merged(second.replacing("From", from_field)))
+
+    def test_over(self) -> None:
+        """A transaction that is not ongoing any more has no copies."""
+        self.layer.remove(self.invited)
+        self.assertFalse(self.layer.is_merged(self.copy))
+
+    def test_copy_is_over(self) -> None:
+        """The end of a copy leaves the first to be found."""
+        copied = InviteServerTransaction(self.copy)
+        self.layer.add_server(copied)
+        self.layer.remove(copied)
+        third = request_of("INVITE", via=_via("z9hG4bKthird"))
+        self.assertTrue(self.layer.is_merged(third))
 
 
 class OriginTests(SynchronousTestCase):

@@ -72,6 +72,11 @@ class TimersTests(SynchronousTestCase):
         """On a network where messages do not linger T4 may be zero."""
         self.assertEqual(Timers(t4=0.0).timer_k(False), 0.0)
 
+    def test_small_times(self) -> None:
+        """Tests that do not want to wait make all times small."""
+        timers = Timers(t1=0.005, t2=0.04, t4=0.05)
+        self.assertEqual((timers.timer_e, timers.timer_k(False)), (0.005, 0.05))
+
     def test_names(self) -> None:
         """Timers and other events share the rows of a table and no name."""
         names = [*(timer.value for timer in Timer), *(event.value for event in Event)]
