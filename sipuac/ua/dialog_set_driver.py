@@ -16,7 +16,7 @@ from zope.interface import implementer
 
 from sipuac.dialog import effects
 from sipuac.dialog.dialog_set import DialogSet
-from sipuac.dialog.events import Established, ProtocolWarning, SessionModified
+from sipuac.dialog.events import Established, SessionModified
 from sipuac.dialog.options import InviteOptions
 from sipuac.dialog.session_state import SessionState
 from sipuac.dialog.timers import DialogTimer
@@ -26,35 +26,29 @@ from sipuac.errors import (
     SessionNotModified,
     Unreachable,
 )
-from sipuac.on_demand import OnDemand
 from sipuac.sdp.description import SessionDescription
 from sipuac.syntax.message import Request, Response
 from sipuac.ua.attempts import NextAttempt
 from sipuac.ua.authenticator import Authenticator
 from sipuac.ua.branch_report import BranchReport, report_of
-from sipuac.ua.call_media import CallMedia
 from sipuac.ua.call_report import CallReport
-from sipuac.ua.challenges import Challenges
 from sipuac.ua.dialog_flows import DialogFlows
-from sipuac.ua.dialog_requests import DialogRequests
+from sipuac.ua.dialog_set_parts import DialogSetParts
 from sipuac.ua.endpoint import Endpoint, ServerTransaction
 from sipuac.ua.interfaces import IClientTransactionUser, IDialogSetUser
 from sipuac.ua.invite_request import is_secure_call
 from sipuac.ua.media_opener import MediaOpener
 from sipuac.ua.media_work import Modifiers
-from sipuac.ua.peer_transactions import PeerTransactions
 from sipuac.ua.remains import Keeper, Remains
 from sipuac.ua.sent_invite import SentInvite
-from sipuac.ua.sent_reinvites import SentReInvites
 from sipuac.ua.session import Session
-from sipuac.ua.session_requests import SessionRequests
 from sipuac.ua.timer_queue import QueuedTimer
 
 Rows = tuple[tuple[str, str], ...]
 
 
 @implementer(IClientTransactionUser)
-class DialogSetDriver:
+class DialogSetDriver(DialogSetParts):
     """One INVITE and its dialogs.
 
     Args:
@@ -96,23 +90,19 @@ class DialogSetDriver:
         self.flow = flow = attempt.flow
         self.sessions: dict[str, Session] = {}
         self.is_resolved = False
-        self._endpoint = endpoint
-        self.reporter = reporter
         self._user = user
         self._options = options
-        self._opener = opener
-        self._modifiers = modifiers
-        self._authenticator = authenticator
         offer = opener.offer
         description = None if offer is None else offer.description
         self._set = DialogSet(invite, options, endpoint.chance, description)
-        if late_flows is None:
+        flows = late_flows
+        if flows is None:
             is_secure = is_secure_call(invite)
-            self._flows = DialogFlows(endpoint, flow, is_secure=is_secure)
+            flows = DialogFlows(endpoint, flow, is_secure=is_secure)
         else:
-            self._flows = late_flows
             self._set.be_over()
-        self._invite = SentInvite(endpoint, invite, flow, self._flows, reporter)
+        super().__init__(endpoint, flows, opener, modifiers, reporter, authenticator)
+        self._invite = SentInvite(endpoint, invite, flow, flows, reporter)
         self._is_stopped = False
         self._is_over = False
         self._timers: dict[str, QueuedTimer] = {}
@@ -121,51 +111,7 @@ class DialogSetDriver:
         self._reports: tuple[BranchReport, ...] | None = None
         self.late: DialogSetDriver | None = None
 
-    def _make_challenges(self) -> Challenges:
-        return Challenges(
-            self._authenticator,
-            self._endpoint.clock,
-            self.reporter.report,
-            self._endpoint.submit,
-        )
-
-    def _make_dialog_requests(self) -> DialogRequests:
-        return DialogRequests(
-            self._endpoint,
-            self._flows,
-            self.challenges,
-            self.reporter,
-            finished=self._request_finished,
-            again=self._request_challenged,
-        )
-
-    def _make_reinvites(self) -> SentReInvites:
-        return SentReInvites(
-            self._endpoint,
-            self._flows,
-            self.reporter,
-            self.challenges,
-            responded=self._reinvite_responded,
-            again=self._request_challenged,
-            failed=self._reinvite_failed,
-        )
-
-    def _make_media(self) -> CallMedia:
-        return CallMedia(self._opener, self._modifiers, self)
-
-    challenges = OnDemand(_make_challenges)
-    dialog_requests = OnDemand(_make_dialog_requests)
-    reinvites = OnDemand(_make_reinvites)
-    media = OnDemand(_make_media)
-    asked = OnDemand(lambda driver: SessionRequests())
-    peer_transactions = OnDemand(lambda driver: PeerTransactions())
-
     # For the invitation and its sessions
-
-    @property
-    def call_id(self) -> str:
-        """The Call-ID."""
-        return self.invite.call_id
 
     @property
     def state(self) -> SessionState:
@@ -300,23 +246,8 @@ class DialogSetDriver:
         for timer in self._timers.values():
             timer.stop()
         self._timers.clear()
-        kind = DialogSetDriver
-        challenges = kind.challenges.made(self)
-        if challenges is not None:
-            challenges.stop()
-        reinvites = kind.reinvites.made(self)
-        if reinvites is not None:
-            reinvites.stop()
-        media = kind.media.made(self)
-        if media is not None:
-            media.close_all()
-        peer_transactions = kind.peer_transactions.made(self)
-        if peer_transactions is not None:
-            peer_transactions.clear()
         self._is_over = True
-        asked = kind.asked.made(self)
-        if asked is not None:
-            asked.fail_all(SessionNotModified("the call is over"))
+        self.stop_parts()
 
     def _leave(self) -> None:
         """All calls are over: for what may still come, `Remains` are enough.
@@ -331,14 +262,8 @@ class DialogSetDriver:
             session.leave()
         user = self._user
         self._set.dissolve()
-        for made in (
-            "_user",
-            "_challenges",
-            "_dialog_requests",
-            "_reinvites",
-            "_media",
-        ):
-            self.__dict__.pop(made, None)
+        del self._user
+        self.drop_parts()
         waiting = self._lingers_until - self._endpoint.clock.seconds()
         user.invite_left(self, max(0.0, waiting))
 
@@ -421,14 +346,13 @@ class DialogSetDriver:
     def _reinvite_failed(self, number: int, error: Unreachable) -> None:
         self._run(DialogSet.reinvite_failed, number, error)
 
-    def _apply_answer(self, effect: effects.ApplyAnswer) -> None:
+    def _apply_answer(
+        self, effect: effects.ApplyAnswer | effects.ReplaceAnswer
+    ) -> None:
         self.media.apply(effect.branch, effect.answer)
 
     def _move_media(self, effect: effects.MoveMedia) -> None:
         self.media.move(effect.from_branch, effect.branch, effect.answer)
-
-    def _replace_answer(self, effect: effects.ReplaceAnswer) -> None:
-        self.media.apply(effect.branch, effect.answer)
 
     def _close_media(self, effect: effects.CloseMedia) -> None:
         self.media.close(effect.branch)
@@ -467,29 +391,6 @@ class DialogSetDriver:
 
     def _take(self, effect: effects.Take) -> None:
         self._user.call_taken(effect.response)
-
-    def _send_ack(self, effect: effects.SendAck) -> None:
-        """Send an ACK, and keep it.
-
-        "The ACK MUST contain the same credentials as the INVITE" (RFC 3261 13.2.2.4);
-        those of the initial INVITE are in it already.
-        """
-        ack = effect.ack
-        if effect.cseq is not None:
-            ack = self.reinvites.authorized_ack(effect)
-        self._flows.send_ack(
-            effect.branch, ack, effect.next_hop, self._ack_refused, cseq=effect.cseq
-        )
-
-    def _repeat_ack(self, effect: effects.RepeatAck) -> None:
-        self._flows.repeat_ack(effect.branch, self._ack_refused, cseq=effect.cseq)
-
-    def _forget_ack(self, effect: effects.ForgetAck) -> None:
-        self._flows.forget_ack(effect.branch, effect.cseq)
-
-    def _ack_refused(self, error: Unreachable) -> None:
-        self._endpoint.counters["acks-undeliverable"] += 1
-        self.reporter.report(ProtocolWarning(f"the ACK could not be sent: {error}"))
 
     def _establish(self, effect: effects.Establish) -> None:
         local = effect.local
@@ -567,9 +468,9 @@ def _part(path: str) -> _Performer:
 _PERFORMERS: dict[type, _Performer] = {
     StartTimer: DialogSetDriver._start_timer,
     StopTimer: DialogSetDriver._stop_timer,
-    effects.SendAck: DialogSetDriver._send_ack,
-    effects.RepeatAck: DialogSetDriver._repeat_ack,
-    effects.ForgetAck: DialogSetDriver._forget_ack,
+    effects.SendAck: DialogSetDriver.send_ack,
+    effects.RepeatAck: DialogSetDriver.repeat_ack,
+    effects.ForgetAck: DialogSetDriver.forget_ack,
     effects.SendInDialog: _part("dialog_requests.send"),
     effects.SendReInvite: _part("reinvites.send"),
     effects.CancelReInvite: _part("reinvites.cancel"),
@@ -579,7 +480,7 @@ _PERFORMERS: dict[type, _Performer] = {
     effects.Reply: _part("peer_transactions.reply"),
     effects.ApplyAnswer: DialogSetDriver._apply_answer,
     effects.MakeAnswer: DialogSetDriver._make_answer,
-    effects.ReplaceAnswer: DialogSetDriver._replace_answer,
+    effects.ReplaceAnswer: DialogSetDriver._apply_answer,
     effects.MoveMedia: DialogSetDriver._move_media,
     effects.MakeOffer: DialogSetDriver._make_offer,
     effects.MakeFreshOffer: DialogSetDriver._make_fresh_offer,

@@ -59,7 +59,7 @@ class Session:
         clock: IReactorTime,
     ) -> None:
         self._driver: DialogSetDriver | None = driver
-        self.call_id = driver.call_id
+        self.call_id = driver.invite.call_id
         self.to_tag = to_tag
         self.local_sdp = local_sdp
         self.remote_sdp = str(remote)

@@ -26,9 +26,9 @@ _SWEEP_ABOVE = 256
 # not busy is in time by a millisecond.
 _LATE = 0.002
 
-# They wait for so many turns of the reactor at most. In one turn it reads 256 KiB of a
-# UDP socket, and some buffers are larger.
-_MAX_TURNS = 32
+# They wait for so many turns of the reactor at most. In one turn it reads 64 KiB of a
+# UDP socket, and the buffer of that may hold 4 MiB.
+_MAX_TURNS = 64
 
 Action = Callable[..., object]
 
