@@ -13,6 +13,7 @@ from collections import Counter
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import replace
 from pathlib import Path
+from signal import SIG_IGN, SIGTERM, signal
 
 from twisted.internet.error import AlreadyCalled, AlreadyCancelled
 from twisted.trial.unittest import SynchronousTestCase
@@ -154,6 +155,13 @@ class CommandTests(SynchronousTestCase):
         self.assertEqual((status, output.splitlines()[-1]), (0, "violations: 0"))
         again = self.command(*asked)
         self.assertEqual(again, (status, output))
+
+    def test_processes_where_a_reactor_has_run(self) -> None:
+        """What is forked where SIGTERM has a handler can be ended all the same."""
+        before = signal(SIGTERM, SIG_IGN)
+        self.addCleanup(signal, SIGTERM, before)
+        status, _ = self.command("--calls", "20", "--processes", "2")
+        self.assertEqual(status, 0)
 
     def test_several_processes(self) -> None:
         """They come to the same figures as one."""

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from multiprocessing import get_context
 from multiprocessing.pool import AsyncResult
+from signal import SIG_DFL, SIGTERM, signal
 from weakref import ref
 
 from twisted.logger import (
@@ -171,7 +172,7 @@ def run(
             if done.calls >= calls:
                 break
         return done
-    with get_context("fork").Pool(processes) as pool:
+    with get_context("fork").Pool(processes, _obey_signals) as pool:
         waiting: list[AsyncResult[Figures]] = []
         chunks = _chunks(first, done)
         # Roughly a call for each seed: the last chunks may be some too many.
@@ -189,6 +190,11 @@ def run(
             done.add(one.get())
     progress(done)
     return done
+
+
+def _obey_signals() -> None:
+    """Let a process be ended: it has inherited the handlers of a reactor, if any."""
+    signal(SIGTERM, SIG_DFL)
 
 
 def _chunks(first: int, done: Figures) -> Iterator[range]:
