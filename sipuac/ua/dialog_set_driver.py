@@ -21,11 +21,7 @@ from sipuac.dialog.options import InviteOptions
 from sipuac.dialog.session_state import SessionState
 from sipuac.dialog.timers import DialogTimer
 from sipuac.effects import StartTimer, StopTimer
-from sipuac.errors import (
-    ParseError,
-    SessionNotModified,
-    Unreachable,
-)
+from sipuac.errors import ParseError, SessionNotModified, Unreachable
 from sipuac.sdp.description import SessionDescription
 from sipuac.syntax.message import Request, Response
 from sipuac.ua.attempts import NextAttempt
@@ -250,7 +246,13 @@ class DialogSetDriver(DialogSetParts):
         self.stop_parts()
 
     def _leave(self) -> None:
-        """All calls are over: for what may still come, `Remains` are enough.
+        """All calls are over: for what may still come, `Remains` are enough."""
+        user = self._let_go()
+        waiting = self._lingers_until - self._endpoint.clock.seconds()
+        user.invite_left(self, max(0.0, waiting))
+
+    def _let_go(self) -> IDialogSetUser:
+        """All is over; what is reported of the branches stays.
 
         Nothing that is left leads back to the rest of the call, so that this goes at
         once, and not when the garbage collector finds it.
@@ -264,8 +266,7 @@ class DialogSetDriver(DialogSetParts):
         self._set.dissolve()
         del self._user
         self.drop_parts()
-        waiting = self._lingers_until - self._endpoint.clock.seconds()
-        user.invite_left(self, max(0.0, waiting))
+        return user
 
     def remains(self, seconds: float, keeper: Keeper) -> Remains:
         """What a 2xx needs that comes within so many seconds; once, when left."""
@@ -436,10 +437,8 @@ class DialogSetDriver(DialogSetParts):
         self._user.invite_resolved(self)
 
     def _be_forgotten(self, effect: effects.Forget) -> None:
-        self._is_stopped = True
         self._flows.finish()
-        self._free()
-        self._user.invite_forgotten(self)
+        self._let_go().invite_forgotten(self)
 
     def _progress(self, effect: effects.Progress) -> None:
         method = "trying" if effect.response.status == 100 else "progress"

@@ -52,6 +52,28 @@ class RemainsTests(PeerTestCase):
         self.advance(40)
         self.assert_nothing_left()
 
+    def test_a_long_call_goes_at_once(self) -> None:
+        """The same of a call that has stood for longer than 64*T1."""
+        call = self.invite()
+        self.request = self.peer.last("INVITE")
+        self.peer.answer(self.request, 200, "a", sdp=True)
+        self.advance(40)
+        session = self.successResultOf(call.established)
+        references: list[weakref.ref[object]] = [
+            weakref.ref(call),
+            weakref.ref(call._attempt),
+        ]
+        self.hang_up(session)
+        self.assertEqual([branch.state for branch in call.branches], ["ended"])
+        gc.disable()
+        try:
+            del call, session
+            self.assertEqual([one() for one in references], [None, None])
+        finally:
+            gc.enable()
+        self.assertEqual(self.inviter.remains, [])
+        self.assert_nothing_left()
+
     def test_a_refused_call_goes_at_once(self) -> None:
         """Of a call that failed no more is left."""
         call = self.invite()
